@@ -1,0 +1,130 @@
+/**
+ * A lane in which key derivations run one at a time, first come first served, while the isolate keeps
+ * answering other requests.
+ *
+ * Requests share plain state only and each waits on its own timer: a promise of another request may
+ * die with that request's connection, and a request that waits on nothing of its own is taken for hung.
+ * Everything runs inside `waitUntil`, because a cancelled request never reaches its `finally`.
+ */
+
+/** What the lane needs of the request that asks for a turn. */
+export interface Attempt {
+  waitUntil(promise: Promise<unknown>): void
+  readonly signal: AbortSignal | undefined
+}
+
+/** Gives the isolate back for a moment; throws when the client has gone. */
+export type Breathe = () => Promise<void>
+
+export type TurnOutcome<T> =
+  | { readonly done: true; readonly value: T }
+  | { readonly done: false; readonly reason: 'queue_full' | 'waited_too_long' | 'client_gone' }
+
+export interface Lane {
+  run<T>(attempt: Attempt, work: (breathe: Breathe) => Promise<T>): Promise<TurnOutcome<T>>
+}
+
+interface LaneLimits {
+  readonly maxWaiting: number
+  readonly maxWaitMs: number
+  /** A holder that makes no progress for so long is taken for dead. */
+  readonly stallMs: number
+}
+
+interface Ticket {
+  seenAt: number
+}
+
+interface LaneState {
+  readonly limits: LaneLimits
+  readonly queue: Ticket[]
+  holder: Ticket | undefined
+}
+
+/** How often the next in line looks, and how often those behind it do. */
+const NEXT_POLL_MS = 1
+const BEHIND_POLL_MS = 10
+
+/** A waiter that has not looked for so long has died with its request. */
+const DEAD_WAITER_MS = 5_000
+
+const clientGone = new Error('client gone')
+
+export function createLane(limits: LaneLimits): Lane {
+  const lane: LaneState = { limits, queue: [], holder: undefined }
+  return {
+    async run(attempt, work) {
+      if (lane.queue.length >= limits.maxWaiting) return { done: false, reason: 'queue_full' }
+      const ticket = { seenAt: Date.now() }
+      lane.queue.push(ticket)
+      const outcome = waitAndWork(lane, ticket, attempt, work)
+      attempt.waitUntil(outcome.catch(() => undefined))
+      return outcome
+    },
+  }
+}
+
+async function waitAndWork<T>(
+  lane: LaneState,
+  ticket: Ticket,
+  attempt: Attempt,
+  work: (breathe: Breathe) => Promise<T>,
+): Promise<TurnOutcome<T>> {
+  const turn = await takeTurn(lane, ticket, attempt)
+  if (turn !== 'taken') return { done: false, reason: turn }
+  const breathe = async () => {
+    await scheduler.wait(0)
+    ticket.seenAt = Date.now()
+    if (attempt.signal?.aborted) throw clientGone
+  }
+  try {
+    return { done: true, value: await work(breathe) }
+  } catch (error) {
+    if (error === clientGone) return { done: false, reason: 'client_gone' }
+    throw error
+  } finally {
+    if (lane.holder === ticket) lane.holder = undefined
+  }
+}
+
+/** Waits for the turn; once taken, the ticket holds the lane. */
+async function takeTurn(
+  lane: LaneState,
+  ticket: Ticket,
+  attempt: Attempt,
+): Promise<'taken' | 'waited_too_long' | 'client_gone'> {
+  const { queue, limits } = lane
+  const enteredAt = ticket.seenAt
+  while (!(isFree(lane, ticket.seenAt) && queue[0] === ticket)) {
+    await scheduler.wait(queue[0] === ticket ? NEXT_POLL_MS : BEHIND_POLL_MS)
+    ticket.seenAt = Date.now()
+    if (attempt.signal?.aborted) return leave(queue, ticket, 'client_gone')
+    if (ticket.seenAt - enteredAt >= limits.maxWaitMs) return leave(queue, ticket, 'waited_too_long')
+    // Taken for dead while the isolate stood still: queue up again.
+    if (!queue.includes(ticket)) queue.push(ticket)
+  }
+  if (attempt.signal?.aborted) return leave(queue, ticket, 'client_gone')
+  queue.shift()
+  lane.holder = ticket
+  return 'taken'
+}
+
+/** Whether nobody holds the lane; a holder without progress, and waiters that stopped looking, are dead. */
+function isFree(lane: LaneState, now: number): boolean {
+  const { queue, holder, limits } = lane
+  if (holder && now - holder.seenAt > limits.stallMs) lane.holder = undefined
+  while (queue[0] && now - queue[0].seenAt > DEAD_WAITER_MS) queue.shift()
+  return lane.holder === undefined
+}
+
+function leave<Reason>(queue: Ticket[], ticket: Ticket, reason: Reason): Reason {
+  const place = queue.indexOf(ticket)
+  if (place >= 0) queue.splice(place, 1)
+  return reason
+}
+
+/** Every native derivation of this isolate: at most one works and 50 wait, 10 s each at most. */
+export const nativeLane = createLane({ maxWaiting: 50, maxWaitMs: 10_000, stallMs: 5_000 })
+
+/** Imported PBKDF2 hashes above production's cap run in JavaScript and take seconds: few may wait. */
+export const importedLane = createLane({ maxWaiting: 10, maxWaitMs: 10_000, stallMs: 30_000 })

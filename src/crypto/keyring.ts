@@ -1,0 +1,49 @@
+/**
+ * Keys by purpose. Each secret is 32 random bytes; HKDF (RFC 5869) with a label makes one key per
+ * purpose from it, so that a value made for one purpose can never pass for another. A key's id is
+ * derived from the secret too, so nothing but the secret has to be configured.
+ */
+import { importHmacKey } from './digest.ts'
+import { hex, utf8 } from './encoding.ts'
+
+export type KeyPurpose = 'access-token' | 'cursor' | 'password-pepper' | 'audit-mac'
+
+export interface PurposeKey {
+  readonly id: string
+  readonly bytes: Uint8Array<ArrayBuffer>
+  readonly hmac: CryptoKey
+}
+
+export interface Keyring {
+  /** The key that makes new values. */
+  readonly newest: PurposeKey
+  /** Every key that may check old ones, by its id. */
+  readonly byId: ReadonlyMap<string, PurposeKey>
+}
+
+/** Derives the keys of one purpose. `secrets` come oldest first; the last one makes new values. */
+export async function deriveKeyring(
+  secrets: readonly Uint8Array<ArrayBuffer>[],
+  purpose: KeyPurpose,
+): Promise<Keyring> {
+  const keys = await Promise.all(secrets.map((secret) => derivePurposeKey(secret, purpose)))
+  const newest = keys.at(-1)
+  if (!newest) throw new TypeError('a keyring needs a secret')
+  return { newest, byId: new Map(keys.map((key) => [key.id, key])) }
+}
+
+async function derivePurposeKey(secret: Uint8Array<ArrayBuffer>, purpose: KeyPurpose): Promise<PurposeKey> {
+  const bytes = await hkdf(secret, purpose, 32)
+  return { id: hex(await hkdf(secret, 'kid', 4)), bytes, hmac: await importHmacKey(bytes) }
+}
+
+async function hkdf(secret: Uint8Array<ArrayBuffer>, label: string, length: number) {
+  const key = await crypto.subtle.importKey('raw', secret, 'HKDF', false, ['deriveBits'])
+  const params = {
+    name: 'HKDF',
+    hash: 'SHA-256',
+    salt: new Uint8Array(),
+    info: utf8(`mechanic-shop-api ${label}`),
+  }
+  return new Uint8Array(await crypto.subtle.deriveBits(params, key, length * 8))
+}
