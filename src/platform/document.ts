@@ -1,0 +1,39 @@
+/** The OpenAPI 3.1 document, made from the routes' own schemas. */
+import type { OpenAPIHono } from '@hono/zod-openapi'
+import type { AppEnv } from './request-scope.ts'
+import { SERVICE_NAME, VERSION } from './version.ts'
+
+type OpenApiDocument = ReturnType<OpenAPIHono<AppEnv>['getOpenAPI31Document']>
+
+let document: OpenApiDocument | undefined
+
+/** Built at first use: generating it is work that only its readers should pay for. */
+export function openApiDocument(app: OpenAPIHono<AppEnv>): OpenApiDocument {
+  document ??= generate(app)
+  return document
+}
+
+function generate(app: OpenAPIHono<AppEnv>): OpenApiDocument {
+  app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'JWT',
+    description: 'The `token` of a sign-in. The permissions listed are those the role must have.',
+  })
+  const generated = app.getOpenAPI31Document({
+    openapi: '3.1.0',
+    info: {
+      title: SERVICE_NAME,
+      version: VERSION,
+      description:
+        'Authentication and authorization for a mechanic’s shop. Every path works with and without a trailing slash.',
+    },
+    servers: [{ url: '/' }],
+  })
+  // Routes carry the form of their ids in the path, so that a malformed id is no path at all.
+  const paths = Object.entries(generated.paths ?? {}).map(([path, item]) => [
+    path.replace(/\{(\w+)\{[^}]*\}\}/g, '{$1}'),
+    item,
+  ])
+  return { ...generated, paths: Object.fromEntries(paths) }
+}

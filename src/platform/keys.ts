@@ -1,0 +1,27 @@
+/** The keyrings of this isolate, derived once from the secrets of the settings. */
+import { deriveKeyring, type Keyring } from '../crypto/keyring.ts'
+import type { Settings } from './settings.ts'
+
+export interface Keys {
+  readonly accessToken: Keyring
+  readonly cursor: Keyring
+  readonly pepper: Keyring
+  readonly auditMac: Keyring
+}
+
+const derived = new WeakMap<Settings, Keys>()
+
+export async function loadKeys(settings: Settings): Promise<Keys> {
+  const known = derived.get(settings)
+  if (known) return known
+  const [accessToken, cursor, pepper, auditMac] = await Promise.all([
+    deriveKeyring(settings.secretKeys, 'access-token'),
+    deriveKeyring(settings.secretKeys, 'cursor'),
+    deriveKeyring(settings.dataKeys, 'password-pepper'),
+    deriveKeyring(settings.dataKeys, 'audit-mac'),
+  ])
+  const keys = { accessToken, cursor, pepper, auditMac }
+  // Two first requests may both derive; the values are equal, so either may stay.
+  derived.set(settings, keys)
+  return keys
+}

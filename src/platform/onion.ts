@@ -1,0 +1,102 @@
+/** What every request passes before its route: facts, https, settings, the body; and what every answer gets. */
+import { cors } from 'hono/cors'
+import { createMiddleware } from 'hono/factory'
+import { matchedRoutes } from 'hono/route'
+import { secureHeaders } from 'hono/secure-headers'
+import { openDatabase } from './database.ts'
+import { loadKeys } from './keys.ts'
+import { logAlert, logInfo } from './log.ts'
+import { Problem } from './problem.ts'
+import { withCheckedBody } from './request-body.ts'
+import { readRequestFacts } from './request-facts.ts'
+import type { AppContext, AppEnv } from './request-scope.ts'
+import { readSettings } from './settings.ts'
+
+/** Facts of the request, one log line, the request id and the default of Cache-Control on the answer. */
+export const observe = createMiddleware<AppEnv>(async function observe(c, next) {
+  const facts = readRequestFacts(c.req.raw)
+  c.set('facts', facts)
+  await next()
+  c.res.headers.set('X-Request-Id', facts.requestId)
+  // Nearly every answer is for one person; what is not says so itself.
+  if (!c.res.headers.has('Cache-Control')) c.res.headers.set('Cache-Control', 'no-store')
+  logInfo('request', {
+    request_id: facts.requestId,
+    method: c.req.method,
+    route: isRouted(c) ? (matchedRoutes(c).at(-1)?.path ?? '') : '',
+    status: c.res.status,
+    ...(c.error instanceof Problem && { code: c.error.code, reason: c.error.reason }),
+  })
+})
+
+export const protectAnswer = secureHeaders({
+  strictTransportSecurity: 'max-age=63072000; includeSubDomains',
+  contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
+  crossOriginResourcePolicy: 'same-origin',
+  referrerPolicy: 'no-referrer',
+  xFrameOptions: 'DENY',
+})
+
+const LOOPBACK = /^(?:localhost|(?:.+\.)?localhost|127(?:\.\d{1,3}){3}|\[::1\])$/
+
+/** Plain http is never redirected: whatever secret it carries has been sent in the open already. */
+export const requireHttps = createMiddleware<AppEnv>(async function requireHttps(c, next) {
+  const { protocol, hostname } = new URL(c.req.url)
+  if (protocol !== 'https:' && !LOOPBACK.test(hostname)) throw new Problem('https_required')
+  await next()
+})
+
+/** Refuses to work with unsafe settings; /health answers all the same. */
+export const requireSettings = createMiddleware<AppEnv>(async function requireSettings(c, next) {
+  if (isHealth(c)) return next()
+  const outcome = readSettings(c.env)
+  if ('faults' in outcome) {
+    for (const fault of outcome.faults) logAlert('misconfigured', { setting: fault })
+    throw new Problem('misconfigured')
+  }
+  c.set('scope', {
+    db: openDatabase(c.env.DB),
+    kv: c.env.KV,
+    signInRing: c.env.SIGN_IN_RING,
+    settings: outcome.settings,
+    keys: await loadKeys(outcome.settings),
+    facts: c.var.facts,
+    waitUntil: (promise) => c.executionCtx.waitUntil(promise),
+    signal: c.req.raw.signal,
+  })
+  await next()
+})
+
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']
+
+/** CORS for the exact origins of ALLOWED_ORIGINS, without credentials; others get no CORS header at all. */
+export const allowOrigins = createMiddleware<AppEnv>(async function allowOrigins(c, next) {
+  c.header('Vary', 'Origin')
+  const origin = c.req.header('origin')
+  const allowed = isHealth(c) ? [] : c.var.scope.settings.allowedOrigins
+  if (origin === undefined || !allowed.includes(origin)) return next()
+  return cors({
+    origin,
+    allowMethods: METHODS,
+    allowHeaders: ['Authorization', 'Content-Type'],
+    exposeHeaders: ['X-Request-Id', 'Retry-After', 'WWW-Authenticate'],
+    maxAge: 600,
+  })(c, next)
+})
+
+const WITH_BODY = new Set(['POST', 'PUT', 'PATCH', 'DELETE'])
+
+/** Size, type and encoding of a body, once a route has matched: 404 and 405 come first. */
+export const checkBody = createMiddleware<AppEnv>(async function checkBody(c, next) {
+  if (WITH_BODY.has(c.req.method) && isRouted(c)) c.req.raw = await withCheckedBody(c.req.raw)
+  await next()
+})
+
+/** Whether a route beyond the middleware has matched path and method. */
+function isRouted(c: AppContext): boolean {
+  return matchedRoutes(c).some((route) => route.method !== 'ALL')
+}
+
+function isHealth(c: AppContext): boolean {
+  return /^\/health\/?$/.test(c.req.path)
+}

@@ -1,0 +1,94 @@
+/**
+ * Routes with their documentation: one definition gives validation, types and the OpenAPI document.
+ * `problems(...)` lists what else a route can answer, so that the document tells every status.
+ */
+import { createRoute, OpenAPIHono } from '@hono/zod-openapi'
+import * as z from 'zod'
+import { Problem, problemBody } from './problem.ts'
+import { type ProblemCode, problemKind } from './problem-catalogue.ts'
+import type { AppEnv } from './request-scope.ts'
+import { refuseInvalid } from './validate.ts'
+
+export { createRoute }
+
+/** A sub-app whose validators answer in this API's error shape. */
+export function createRoutes() {
+  return new OpenAPIHono<AppEnv>({ strict: false, defaultHook: refuseInvalid })
+}
+
+export const problemSchema = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    code: z.string(),
+    detail: z.string().optional(),
+    error: z.string(),
+    message: z.string(),
+    errors: z.record(z.string(), z.array(z.string())).optional(),
+    request_id: z.string(),
+  })
+  .meta({ id: 'Problem' })
+
+/** What any route can answer, whatever it does. */
+const ANYWHERE: ProblemCode[] = ['https_required', 'internal_error', 'misconfigured']
+
+/** What a route with a request body can answer on top. */
+export const BODY_PROBLEMS = [
+  'malformed_json',
+  'input_missing',
+  'validation_failed',
+  'payload_too_large',
+  'unsupported_media_type',
+] as const satisfies ProblemCode[]
+
+/** What a route behind `requireSession` can answer on top. */
+export const SESSION_PROBLEMS = [
+  'token_missing',
+  'authorization_header_malformed',
+  'invalid_token',
+  'token_expired',
+  'invalid_customer',
+  'unavailable',
+] as const satisfies ProblemCode[]
+
+/**
+ * The documented error answers of a route, one entry per status. The type says nothing on purpose:
+ * a handler returns successes only and throws the rest.
+ */
+export function problems(...codes: ProblemCode[]): Record<never, never> {
+  const byStatus = new Map<number, Set<ProblemCode>>()
+  for (const code of [...codes, ...ANYWHERE]) {
+    const { status } = problemKind(code)
+    byStatus.set(status, (byStatus.get(status) ?? new Set()).add(code))
+  }
+  return Object.fromEntries([...byStatus].map(([status, set]) => [status, problemAnswer([...set])]))
+}
+
+function problemAnswer(codes: ProblemCode[]) {
+  const examples = Object.fromEntries(
+    codes.map((code) => [code, { value: problemBody(new Problem(code), 'kQ3vX0cYw2mJm0l8s5q7Fg') }]),
+  )
+  return {
+    description: codes.map((code) => `\`${code}\`: ${problemKind(code).title}`).join('; '),
+    content: { 'application/problem+json': { schema: problemSchema, examples } },
+  }
+}
+
+/** A JSON answer of a route. */
+export function json<Schema extends z.ZodType>(schema: Schema, description: string, example?: unknown) {
+  return {
+    description,
+    content: { 'application/json': { schema, ...(example !== undefined && { example }) } },
+  }
+}
+
+/** A JSON request body of a route. */
+export function body<Schema extends z.ZodType>(schema: Schema, example: unknown, required = true) {
+  return { required, content: { 'application/json': { schema, example: example as z.input<Schema> } } }
+}
+
+/** The security requirement of a route behind `requireSession`. */
+export function bearer(...permissions: string[]): { bearer: string[] }[] {
+  return [{ bearer: permissions }]
+}

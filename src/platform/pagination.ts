@@ -1,0 +1,55 @@
+/** Pages as the old service had them: lenient input, a `pagination` object in the answer. */
+import * as z from 'zod'
+
+const DEFAULT_PER_PAGE = 10
+const MAX_PER_PAGE = 100
+
+/** Keeps the offset an exact integer, however large a page is asked for. */
+const MAX_PAGE = 1_000_000
+
+/** Not a whole number: the default. Out of range: the nearest bound. */
+const clamped = (max: number, fallback: number) =>
+  z
+    .string()
+    .optional()
+    .transform((value) => {
+      const number = Number(value?.trim() || Number.NaN)
+      return Number.isInteger(number) ? Math.min(Math.max(number, 1), max) : fallback
+    })
+
+export const pageFields = {
+  page: clamped(MAX_PAGE, 1).meta({ description: 'From 1; out of range is clamped', example: '1' }),
+  per_page: clamped(MAX_PER_PAGE, DEFAULT_PER_PAGE).meta({
+    description: '1 to 100; out of range is clamped',
+    example: '10',
+  }),
+}
+
+export const pageSchema = z
+  .object({
+    page: z.int(),
+    per_page: z.int(),
+    total: z.int(),
+    pages: z.int(),
+    has_next: z.boolean(),
+    has_prev: z.boolean(),
+    next_page: z.int().nullable(),
+    prev_page: z.int().nullable(),
+  })
+  .meta({ id: 'Pagination' })
+
+export function describePage(page: number, perPage: number, total: number): z.infer<typeof pageSchema> {
+  const pages = Math.ceil(total / perPage)
+  const hasNext = page < pages
+  const hasPrev = page > 1
+  return {
+    page,
+    per_page: perPage,
+    total,
+    pages,
+    has_next: hasNext,
+    has_prev: hasPrev,
+    next_page: hasNext ? page + 1 : null,
+    prev_page: hasPrev ? page - 1 : null,
+  }
+}

@@ -1,0 +1,212 @@
+/**
+ * Every way this API says no. A code is permanent: never renamed, never given another meaning.
+ * `title` and `detail` are what the client reads; `explanation` is what GET /problems/{code} adds.
+ * The texts marked "kept" are those of the service this one replaces; its clients compare them.
+ */
+interface ProblemKind {
+  readonly status: 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 429 | 500 | 503
+  readonly title: string
+  readonly detail?: string
+  readonly explanation: string
+}
+
+export const PROBLEMS = {
+  malformed_json: {
+    status: 400,
+    title: 'Malformed JSON',
+    detail: 'The request body is not valid JSON in UTF-8',
+    explanation:
+      'The body could not be parsed. Send one JSON object, encoded as UTF-8 without a byte order mark.',
+  },
+  input_missing: {
+    status: 400,
+    title: 'No input data provided', // kept
+    explanation: 'The body is empty, or an empty object, where at least one field is needed.',
+  },
+  validation_failed: {
+    status: 400,
+    title: 'Validation failed',
+    explanation:
+      'One or more fields are not acceptable. `errors` maps each field to its messages; all faults are told at once.',
+  },
+  email_taken: {
+    status: 400,
+    title: 'Email already associated with another account', // kept
+    explanation:
+      'Another account holds this e-mail address, perhaps in another spelling of the same address.',
+  },
+  link_token_invalid: {
+    status: 400,
+    title: 'Link not valid',
+    detail: 'This link has been used, has expired or was never valid',
+    explanation:
+      'One-time links work once and for a limited time, and only the newest one counts. Ask for a new one.',
+  },
+  customer_unknown: {
+    status: 400,
+    title: 'Customer not found', // kept
+    explanation: 'The `customer_id` in the body names no customer.',
+  },
+  mechanic_unknown: {
+    status: 400,
+    title: 'Mechanic not found', // kept
+    explanation: 'One of the `mechanic_ids` in the body names no mechanic.',
+  },
+  token_missing: {
+    status: 401,
+    title: 'Token is missing', // kept
+    detail: 'Please provide a valid authorization token', // kept
+    explanation: 'This path needs an access token in the header `Authorization: Bearer <token>`.',
+  },
+  authorization_header_malformed: {
+    status: 401,
+    title: 'Invalid authorization header format', // kept
+    detail: 'Expected format: Bearer <token>', // kept
+    explanation:
+      'The Authorization header holds no token. The form is `Bearer`, one blank, the token, and nothing after it.',
+  },
+  invalid_token: {
+    status: 401,
+    title: 'Token validation failed', // kept
+    detail: 'Invalid token', // kept
+    explanation:
+      'The token is not one of this service, was changed, or its session has ended. Sign in again.',
+  },
+  token_expired: {
+    status: 401,
+    title: 'Token validation failed', // kept
+    detail: 'Token has expired', // kept
+    explanation: 'An access token lives for 24 hours. Sign in again.',
+  },
+  invalid_customer: {
+    status: 401,
+    title: 'Invalid customer', // kept
+    detail: 'Customer associated with token not found', // kept
+    explanation: 'The token is genuine, but its account has been deleted.',
+  },
+  invalid_credentials: {
+    status: 401,
+    title: 'Invalid credentials', // kept
+    detail: 'Email or password is incorrect', // kept
+    explanation:
+      'The e-mail address and password do not belong together. The answer is the same whether or not the account exists.',
+  },
+  reauthentication_required: {
+    status: 401,
+    title: 'Fresh authentication required',
+    detail: 'Sign in again, or send your current password as current_password in the same request',
+    explanation:
+      'Changing a password or an e-mail address and deleting an account need a recent sign-in or the current password.',
+  },
+  https_required: {
+    status: 403,
+    title: 'HTTPS required',
+    detail: 'Use https: a token or password sent over plain http can be read on the way',
+    explanation:
+      'Plain http is answered for loopback addresses only, and never redirected: the secret has already been sent.',
+  },
+  forbidden: {
+    status: 403,
+    title: 'Unauthorized', // kept
+    explanation:
+      'You are signed in, but may not do this. A missing permission is named in the WWW-Authenticate header.',
+  },
+  account_suspended: {
+    status: 403,
+    title: 'Account suspended',
+    detail: 'Please contact the shop',
+    explanation: 'The password is right, but the shop has suspended the account.',
+  },
+  not_found: {
+    status: 404,
+    title: 'Not found',
+    explanation: 'No such path. GET / lists where to begin and /openapi.json describes every path.',
+  },
+  customer_not_found: {
+    status: 404,
+    title: 'Customer not found', // kept
+    explanation: 'No customer has this id.',
+  },
+  ticket_not_found: {
+    status: 404,
+    title: 'Service ticket not found', // kept
+    explanation: 'No service ticket has this id, or it is not yours.',
+  },
+  problem_not_found: {
+    status: 404,
+    title: 'Problem not found',
+    explanation: 'No problem has this code.',
+  },
+  method_not_allowed: {
+    status: 405,
+    title: 'Method not allowed',
+    explanation: 'The path exists, but not with this method. The Allow header lists those it has.',
+  },
+  ticket_status_conflict: {
+    status: 409,
+    title: 'Status change not possible',
+    explanation:
+      'A ticket goes open, in_progress, awaiting_parts, in_progress, completed; any that is not completed can be cancelled.',
+  },
+  payload_too_large: {
+    status: 413,
+    title: 'Payload too large',
+    detail: 'A request body may hold at most 64 KiB',
+    explanation: 'The body is larger than 65,536 bytes.',
+  },
+  unsupported_media_type: {
+    status: 415,
+    title: 'Unsupported media type',
+    detail: 'Send the body as application/json',
+    explanation: 'Bodies are accepted as application/json in UTF-8 only.',
+  },
+  too_many_requests: {
+    status: 429,
+    title: 'Too many requests',
+    detail: 'Please wait and try again',
+    explanation: 'This address has made too many attempts. Retry-After says how many seconds to wait.',
+  },
+  internal_error: {
+    status: 500,
+    title: 'Internal server error',
+    detail: 'Something went wrong on our side',
+    explanation: 'A fault of this service. Quote the request_id when you report it.',
+  },
+  misconfigured: {
+    status: 503,
+    title: 'Service misconfigured',
+    detail: 'The service is not set up correctly; its log names the setting',
+    explanation:
+      'A secret or setting is missing or unsafe, so the service refuses to work. Its log names the setting.',
+  },
+  unavailable: {
+    status: 503,
+    title: 'Service unavailable',
+    detail: 'A part of the service does not answer; please try again',
+    explanation: 'The database does not answer. Nothing is lost; Retry-After says how many seconds to wait.',
+  },
+  sign_in_busy: {
+    status: 503,
+    title: 'Too many sign-ins at once',
+    detail: 'Please try again in a moment',
+    explanation:
+      'Passwords are checked one at a time and the queue is full. Retry-After says how many seconds to wait.',
+  },
+  not_ready: {
+    status: 503,
+    title: 'Not ready',
+    explanation: 'A part of the service does not answer or its schema is old. `errors` names the part.',
+  },
+} as const satisfies Record<string, ProblemKind>
+
+export type ProblemCode = keyof typeof PROBLEMS
+
+export const PROBLEM_CODES = Object.keys(PROBLEMS) as ProblemCode[]
+
+export function problemKind(code: ProblemCode): ProblemKind {
+  return PROBLEMS[code]
+}
+
+export function isProblemCode(text: string): text is ProblemCode {
+  return Object.hasOwn(PROBLEMS, text)
+}

@@ -1,0 +1,62 @@
+/**
+ * Reads a body once, before anything else looks at it: its size (with or without Content-Length), its
+ * type, its encoding. Whether it parses is told later, after 401, 403 and 404.
+ */
+import { Problem } from './problem.ts'
+
+export const MAX_BODY_BYTES = 65_536
+
+/** `application/json`, with no parameter but a UTF-8 charset. */
+const JSON_TYPE = /^application\/json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?$/i
+
+/** Unparsable on purpose: stands for a body that is not UTF-8, so that it is refused where JSON is parsed. */
+const NOT_UTF8 = '\u0001'
+
+/**
+ * The same request with its body as checked JSON text; an absent body becomes `{}`.
+ * @throws Problem `payload_too_large`, `unsupported_media_type`
+ */
+export async function withCheckedBody(request: Request): Promise<Request> {
+  const bytes = await readAtMost(request.body, MAX_BODY_BYTES)
+  const headers = new Headers(request.headers)
+  if (bytes.length > 0 && !JSON_TYPE.test(request.headers.get('content-type') ?? '')) {
+    throw new Problem('unsupported_media_type')
+  }
+  headers.set('content-type', 'application/json')
+  const body = bytes.length === 0 ? '{}' : decodeUtf8(bytes)
+  return new Request(request.url, { method: request.method, headers, body, signal: request.signal })
+}
+
+async function readAtMost(stream: ReadableStream<Uint8Array> | null, limit: number): Promise<Uint8Array> {
+  if (!stream) return new Uint8Array()
+  const chunks: Uint8Array[] = []
+  let length = 0
+  const reader = stream.getReader()
+  for (;;) {
+    const { done, value } = await reader.read()
+    if (done) break
+    length += value.length
+    if (length > limit) {
+      await reader.cancel()
+      throw new Problem('payload_too_large')
+    }
+    chunks.push(value)
+  }
+  const joined = new Uint8Array(length)
+  let offset = 0
+  for (const chunk of chunks) {
+    joined.set(chunk, offset)
+    offset += chunk.length
+  }
+  return joined
+}
+
+/** RFC 8259 §8.1: no byte order mark; a decoder would drop it silently. */
+function decodeUtf8(bytes: Uint8Array): string {
+  try {
+    const decoded = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+    return decoded.startsWith('\ufeff') ? NOT_UTF8 : decoded
+  } catch {
+    return NOT_UTF8
+  }
+}

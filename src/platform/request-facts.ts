@@ -1,0 +1,38 @@
+/** What a request says about itself, read once: time, id, address, user agent. */
+import { randomId } from '../crypto/random.ts'
+
+export interface RequestFacts {
+  readonly requestId: string
+  /** Unix seconds. */
+  readonly now: number
+  /** The client address that the platform gives; no header that a client can write counts. */
+  readonly address: string | undefined
+  readonly userAgent: string | undefined
+}
+
+const MAX_USER_AGENT_LENGTH = 256
+
+export function readRequestFacts(request: Request): RequestFacts {
+  return {
+    requestId: randomId(),
+    now: Math.floor(Date.now() / 1000),
+    address: request.headers.get('cf-connecting-ip') ?? undefined,
+    userAgent: request.headers.get('user-agent')?.slice(0, MAX_USER_AGENT_LENGTH),
+  }
+}
+
+/** The key under which an address is counted: IPv6 by /64, which one household or server owns whole. */
+export function addressKey(address: string | undefined): string {
+  if (address === undefined) return 'unknown'
+  if (!address.includes(':')) return address
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)
+  return mapped?.[1] ?? `${expandIpv6(address).slice(0, 4).join(':')}::/64`
+}
+
+function expandIpv6(address: string): string[] {
+  const [head = '', tail] = address.toLowerCase().split('::')
+  const left = head === '' ? [] : head.split(':')
+  const right = tail === undefined || tail === '' ? [] : tail.split(':')
+  const zeros = tail === undefined ? [] : Array<string>(Math.max(0, 8 - left.length - right.length)).fill('0')
+  return [...left, ...zeros, ...right].map((group) => group.replace(/^0+(?=.)/, ''))
+}

@@ -1,0 +1,28 @@
+/** The environment of the Hono app, and what flows below the routes get instead of Hono's Context. */
+import type { Context } from 'hono'
+import type { Attempt } from '../crypto/derivation-queue.ts'
+import type { Database } from './database.ts'
+import type { Keys } from './keys.ts'
+import type { RequestFacts } from './request-facts.ts'
+import type { Env, Settings } from './settings.ts'
+
+export interface RequestScope extends Attempt {
+  readonly db: Database
+  readonly kv: KVNamespace
+  readonly signInRing: RateLimit
+  readonly settings: Settings
+  readonly keys: Keys
+  readonly facts: RequestFacts
+}
+
+export interface AppEnv {
+  Bindings: Env
+  Variables: {
+    facts: RequestFacts
+    scope: RequestScope
+    /** Whose profile the request is about, once that is known; validation compares with it. */
+    person?: { readonly email: string; readonly firstName: string; readonly lastName: string }
+  }
+}
+
+export type AppContext = Context<AppEnv>

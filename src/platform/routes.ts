@@ -1,0 +1,138 @@
+/** What the service says of itself: entry, health, readiness, problems, the OpenAPI document. */
+import { sql } from 'drizzle-orm'
+import * as z from 'zod'
+import { openDatabase } from './database.ts'
+import { createRoute, createRoutes, json, problems } from './openapi.ts'
+import { Problem } from './problem.ts'
+import { isProblemCode, PROBLEM_CODES, problemKind } from './problem-catalogue.ts'
+import { NEWEST_MIGRATION, SERVICE_NAME, VERSION } from './version.ts'
+
+export const platformRoutes = createRoutes()
+
+const PUBLIC_CACHE = { 'Cache-Control': 'public, max-age=300' }
+
+const entrySchema = z.object({
+  message: z.string(),
+  name: z.string(),
+  version: z.string(),
+  endpoints: z.record(z.string(), z.string()),
+})
+
+const ENTRY = {
+  message: 'Welcome to the Mechanic Shop API',
+  name: SERVICE_NAME,
+  version: VERSION,
+  endpoints: {
+    register: 'POST /customers/',
+    customer_login: 'POST /customers/login',
+    login: 'POST /auth/login',
+    logout: 'POST /auth/logout',
+    me: '/auth/me',
+    my_tickets: '/customers/my-tickets',
+    customers: '/customers/',
+    service_tickets: '/service-tickets/',
+    openapi: '/openapi.json',
+    health: '/health',
+    ready: '/ready',
+  },
+}
+
+const entry = createRoute({
+  method: 'get',
+  path: '/',
+  operationId: 'getEntry',
+  tags: ['Service'],
+  summary: 'Where to begin',
+  responses: { 200: json(entrySchema, 'The entry points', ENTRY), ...problems() },
+})
+
+platformRoutes.openapi(entry, (c) => c.json(ENTRY, 200, PUBLIC_CACHE))
+
+const HEALTHY = { status: 'healthy', message: 'Mechanic Shop API is running' }
+
+const health = createRoute({
+  method: 'get',
+  path: '/health',
+  operationId: 'getHealth',
+  tags: ['Service'],
+  summary: 'Whether the Worker runs; touches no storage',
+  responses: {
+    200: json(z.object({ status: z.string(), message: z.string() }), 'It runs', HEALTHY),
+    ...problems(),
+  },
+})
+
+platformRoutes.openapi(health, (c) => c.json(HEALTHY, 200))
+
+const READY = { status: 'ready', checks: { database: 'ok', schema: 'ok', kv: 'ok' } }
+
+const ready = createRoute({
+  method: 'get',
+  path: '/ready',
+  operationId: 'getReadiness',
+  tags: ['Service'],
+  summary: 'Whether the database and KV answer and the schema is current',
+  responses: {
+    200: json(z.object({ status: z.string(), checks: z.record(z.string(), z.string()) }), 'Ready', READY),
+    ...problems('not_ready'),
+  },
+})
+
+platformRoutes.openapi(ready, async (c) => {
+  const [migration, kv] = await Promise.all([
+    inTime(newestMigration(c.env.DB)),
+    inTime(c.env.KV.get('ready-probe').then(() => 'answers')),
+  ])
+  const errors = {
+    ...(migration === undefined && { database: ['Does not answer.'] }),
+    ...(migration !== undefined && migration !== NEWEST_MIGRATION && { schema: ['Migrations are missing.'] }),
+    ...(kv === undefined && { kv: ['Does not answer.'] }),
+  }
+  if (Object.keys(errors).length > 0) {
+    throw new Problem('not_ready', { errors, detail: `Not ready: ${Object.keys(errors).join(', ')}` })
+  }
+  return c.json(READY, 200)
+})
+
+/** The name of the newest migration that the database has; '' when it has none. */
+async function newestMigration(d1: D1Database): Promise<string> {
+  const rows = await openDatabase(d1)
+    .all<{ name: string }>(sql`SELECT name FROM d1_migrations ORDER BY id DESC LIMIT 1`)
+    .catch((error: unknown) => {
+      if (/no such table/.test(String((error as Error).cause ?? error))) return []
+      throw error
+    })
+  return rows[0]?.name ?? ''
+}
+
+/** The value, or undefined when it fails or takes more than 3 s. */
+async function inTime<T>(promise: Promise<T>): Promise<T | undefined> {
+  return Promise.race([promise.catch(() => undefined), scheduler.wait(3_000).then(() => undefined)])
+}
+
+const problemDescription = z.object({
+  type: z.string(),
+  code: z.string(),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string().optional(),
+  explanation: z.string(),
+})
+
+const explainProblem = createRoute({
+  method: 'get',
+  path: '/problems/{code}',
+  operationId: 'explainProblem',
+  tags: ['Service'],
+  summary: 'What an error code means',
+  request: {
+    params: z.object({ code: z.string().meta({ example: 'invalid_credentials', enum: PROBLEM_CODES }) }),
+  },
+  responses: { 200: json(problemDescription, 'The explanation'), ...problems('problem_not_found') },
+})
+
+platformRoutes.openapi(explainProblem, (c) => {
+  const { code } = c.req.valid('param')
+  if (!isProblemCode(code)) throw new Problem('problem_not_found')
+  return c.json({ type: `/problems/${code}`, code, ...problemKind(code) }, 200, PUBLIC_CACHE)
+})
