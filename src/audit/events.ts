@@ -1,0 +1,49 @@
+/**
+ * Every event of the audit log and what it may hold. Rows name people by account id; no event has room
+ * for a password, a token, an e-mail address or a name.
+ */
+interface EventDetails {
+  'account.registered': Record<never, never>
+  'account.created': { readonly by: 'operator'; readonly at: number }
+  'account.reset_requested': { readonly by: 'operator'; readonly at: number }
+  'account.unlocked': { readonly by: 'operator'; readonly at: number }
+  'account.deleted': Record<never, never>
+  'sign_in.succeeded': { readonly methods: readonly string[] }
+  'sign_in.failed': Record<never, never>
+  'session.ended': { readonly by: 'logout' }
+  'profile.updated': { readonly fields: readonly string[] }
+  'email.changed': Record<never, never>
+  'password.changed': Record<never, never>
+  'password.reset': Record<never, never>
+  'password.check_failed': Record<never, never>
+  'password.rehashed': { readonly from: 'imported' | 'native' }
+  'access.refused': { readonly method: string; readonly route: string; readonly permission: string }
+  'ticket.created': { readonly ticket_id: number }
+  'ticket.updated': { readonly ticket_id: number; readonly fields: readonly string[] }
+}
+
+export type AuditEventName = keyof EventDetails
+
+/** The internal reason of a failed sign-in; the answer never tells them apart. */
+export type SignInFailure =
+  | 'unknown_account'
+  | 'wrong_password'
+  | 'no_password_set'
+  | 'password_key_missing'
+  | 'not_a_customer'
+  | 'suspended'
+  | 'account_changed'
+
+export interface AuditFacts<Name extends AuditEventName = AuditEventName> {
+  readonly event: Name
+  readonly outcome: 'success' | 'failure' | 'refused'
+  readonly details: EventDetails[Name]
+  readonly reason?: string
+  /** Who did it; undefined for somebody unknown. */
+  readonly actorId?: number
+  /** Whom or whose account it concerns. */
+  readonly subjectId?: number
+  readonly sessionId?: string
+  /** Events with one key are one row; further ones are counted. */
+  readonly groupKey?: string
+}

@@ -1,0 +1,117 @@
+/**
+ * Writing the audit log. A row is signed before its insert, over all that it says and a random event
+ * id, and is inserted in the batch of the change that it describes.
+ */
+import { type SQL, sql } from 'drizzle-orm'
+import { hmacSha256 } from '../crypto/digest.ts'
+import { base64url, utf8 } from '../crypto/encoding.ts'
+import type { Keyring } from '../crypto/keyring.ts'
+import { randomId } from '../crypto/random.ts'
+import type { Database } from '../platform/database.ts'
+import type { RequestFacts } from '../platform/request-facts.ts'
+import type { AuditEventName, AuditFacts } from './events.ts'
+import { auditEvents, auditRepeats, operatorActions } from './tables.ts'
+
+export interface SignedAuditEvent {
+  readonly eventId: string
+  readonly occurredAt: number
+  readonly event: AuditEventName
+  readonly outcome: AuditFacts['outcome']
+  readonly reason: string | null
+  readonly actorId: number | null
+  readonly subjectId: number | null
+  readonly sessionId: string | null
+  readonly address: string | null
+  readonly userAgent: string | null
+  readonly requestId: string | null
+  /** JSON. */
+  readonly details: string
+  readonly groupKey: string | null
+  readonly keyId: string
+  readonly mac: string
+}
+
+type Origin = Pick<RequestFacts, 'now'> & Partial<RequestFacts>
+
+/** Makes the row of an event, with its MAC under the newest data key. */
+export async function signAuditEvent<Name extends AuditEventName>(
+  keyring: Keyring,
+  origin: Origin,
+  facts: AuditFacts<Name>,
+): Promise<SignedAuditEvent> {
+  const row = {
+    eventId: randomId(),
+    occurredAt: origin.now,
+    event: facts.event,
+    outcome: facts.outcome,
+    reason: facts.reason ?? null,
+    actorId: facts.actorId ?? null,
+    subjectId: facts.subjectId ?? null,
+    sessionId: facts.sessionId ?? null,
+    address: origin.address ?? null,
+    userAgent: origin.userAgent ?? null,
+    requestId: origin.requestId ?? null,
+    details: JSON.stringify(facts.details),
+    groupKey: facts.groupKey ?? null,
+    keyId: keyring.newest.id,
+  }
+  const mac = await hmacSha256(keyring.newest.hmac, utf8(canonicalContent(row)))
+  return { ...row, mac: base64url(mac) }
+}
+
+/** What the MAC covers: every column but the row number and the MAC itself, in one fixed order. */
+export function canonicalContent(row: Omit<SignedAuditEvent, 'mac'>): string {
+  return JSON.stringify([
+    'audit-v1',
+    row.eventId,
+    row.occurredAt,
+    row.event,
+    row.outcome,
+    row.reason,
+    row.actorId,
+    row.subjectId,
+    row.sessionId,
+    row.address,
+    row.userAgent,
+    row.requestId,
+    row.details,
+    row.groupKey,
+    row.keyId,
+  ])
+}
+
+/** Inserts a signed row; with `when`, only if that condition holds at this place of the batch. */
+export function insertAuditEvent(db: Database, row: SignedAuditEvent, when: SQL = sql`true`) {
+  // Every column of the table, in its order; the first is the row number, which SQLite gives.
+  return db.insert(auditEvents).select(sql`
+    SELECT NULL, ${row.eventId}, ${row.occurredAt}, ${row.event}, ${row.outcome}, ${row.reason},
+      ${row.actorId}, ${row.subjectId}, ${row.sessionId}, ${row.address}, ${row.userAgent},
+      ${row.requestId}, ${row.details}, ${row.groupKey}, ${row.keyId}, ${row.mac}
+    WHERE ${when}`)
+}
+
+/** Inserts a grouped row unless its group has one already. */
+export function insertGroupedAuditEvent(db: Database, row: SignedAuditEvent) {
+  const isFirst = sql`NOT EXISTS (SELECT 1 FROM ${auditEvents} WHERE group_key = ${row.groupKey})`
+  return insertAuditEvent(db, row, isFirst)
+}
+
+/** Counts one more event of a group. */
+export function countAuditRepeat(db: Database, groupKey: string, now: number) {
+  return db
+    .insert(auditRepeats)
+    .values({ groupKey, count: 1, lastAt: now })
+    .onConflictDoUpdate({
+      target: auditRepeats.groupKey,
+      set: { count: sql`${auditRepeats.count} + 1`, lastAt: now },
+    })
+}
+
+export function listOperatorActions(db: Database, limit: number) {
+  return db.select().from(operatorActions).orderBy(operatorActions.id).limit(limit)
+}
+
+/** Removes one operator action; the row's audit event follows in the batch if this changed one row. */
+export function deleteOperatorAction(db: Database, id: number) {
+  return db.delete(operatorActions).where(sql`${operatorActions.id} = ${id}`)
+}

@@ -1,0 +1,36 @@
+/**
+ * Refused access is logged without becoming a tool to flood the log: one row per actor, route and five
+ * minutes, and a count of the repeats.
+ */
+import { answered } from '../platform/database.ts'
+import type { RequestScope } from '../platform/request-scope.ts'
+import { countAuditRepeat, insertGroupedAuditEvent, signAuditEvent } from './queries.ts'
+
+const GROUP_SECONDS = 300
+
+interface Refusal {
+  readonly actorId: number
+  readonly sessionId: string
+  readonly method: string
+  /** The route's pattern, not the path: the path may hold somebody's id. */
+  readonly route: string
+  readonly permission: string
+}
+
+export async function recordRefusal(scope: RequestScope, refusal: Refusal): Promise<void> {
+  const { actorId, sessionId, ...details } = refusal
+  const { now } = scope.facts
+  const window = Math.floor(now / GROUP_SECONDS)
+  const groupKey = ['access.refused', actorId, refusal.method, refusal.route, window].join(' ')
+  const row = await signAuditEvent(scope.keys.auditMac, scope.facts, {
+    event: 'access.refused',
+    outcome: 'refused',
+    actorId,
+    sessionId,
+    details,
+    groupKey,
+  })
+  await answered(
+    scope.db.batch([insertGroupedAuditEvent(scope.db, row), countAuditRepeat(scope.db, groupKey, now)]),
+  )
+}

@@ -1,0 +1,33 @@
+import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+
+export const auditEvents = sqliteTable('audit_events', {
+  id: integer().primaryKey({ autoIncrement: true }),
+  eventId: text('event_id').notNull(),
+  occurredAt: integer('occurred_at').notNull(),
+  event: text().notNull(),
+  outcome: text({ enum: ['success', 'failure', 'refused'] }).notNull(),
+  reason: text(),
+  actorId: integer('actor_id'),
+  subjectId: integer('subject_id'),
+  sessionId: text('session_id'),
+  address: text(),
+  userAgent: text('user_agent'),
+  requestId: text('request_id'),
+  details: text().notNull(),
+  groupKey: text('group_key'),
+  keyId: text('key_id').notNull(),
+  mac: text().notNull(),
+})
+
+export const auditRepeats = sqliteTable('audit_repeats', {
+  groupKey: text('group_key').primaryKey(),
+  count: integer().notNull(),
+  lastAt: integer('last_at').notNull(),
+})
+
+export const operatorActions = sqliteTable('operator_actions', {
+  id: integer().primaryKey({ autoIncrement: true }),
+  event: text({ enum: ['account.created', 'account.reset_requested', 'account.unlocked'] }).notNull(),
+  accountId: integer('account_id').notNull(),
+  createdAt: integer('created_at').notNull(),
+})
