@@ -1,0 +1,181 @@
+/** The account row. Builders are returned un-awaited, so that a caller may await or batch them. */
+import { and, asc, desc, eq, type SQL, sql } from 'drizzle-orm'
+import type { Role } from '../access/roles.ts'
+import type { Database } from '../platform/database.ts'
+import { accounts } from './tables.ts'
+
+/** What an answer about an account is made of; never the password hash. */
+export const profileColumns = {
+  id: accounts.id,
+  role: accounts.role,
+  status: accounts.status,
+  email: accounts.email,
+  firstName: accounts.firstName,
+  lastName: accounts.lastName,
+  phoneNumber: accounts.phoneNumber,
+}
+
+export interface Profile {
+  readonly id: number
+  readonly role: Role
+  readonly status: 'active' | 'suspended'
+  readonly email: string
+  readonly firstName: string
+  readonly lastName: string
+  readonly phoneNumber: string | null
+}
+
+/** The profile and password hash that belong to a canonical e-mail address. */
+export function findCredentials(db: Database, emailCanonical: string) {
+  return db
+    .select({ ...profileColumns, passwordHash: accounts.passwordHash })
+    .from(accounts)
+    .where(eq(accounts.emailCanonical, emailCanonical))
+}
+
+export function findPasswordHash(db: Database, id: number) {
+  return db.select({ passwordHash: accounts.passwordHash }).from(accounts).where(eq(accounts.id, id))
+}
+
+export function findAccountIdByEmail(db: Database, emailCanonical: string) {
+  return db.select({ id: accounts.id }).from(accounts).where(eq(accounts.emailCanonical, emailCanonical))
+}
+
+export function findCustomer(db: Database, id: number) {
+  return db
+    .select(profileColumns)
+    .from(accounts)
+    .where(and(eq(accounts.id, id), isCustomer))
+}
+
+const isCustomer = eq(accounts.role, 'customer')
+
+/**
+ * Takes the next account id, unless the e-mail address is taken; no row then. The id is known before
+ * the insert because the audit row's MAC covers it. An id that is not used is lost, never reused.
+ */
+export function reserveAccountId(db: Database, emailCanonical: string) {
+  return db.all<{ seq: number }>(sql`
+    UPDATE sqlite_sequence SET seq = seq + 1
+    WHERE name = 'accounts'
+      AND NOT EXISTS (SELECT 1 FROM ${accounts} WHERE email_canonical = ${emailCanonical})
+    RETURNING seq`)
+}
+
+interface NewCustomer {
+  readonly id: number
+  readonly email: string
+  readonly emailCanonical: string
+  readonly firstName: string
+  readonly lastName: string
+  readonly phoneNumber: string | null
+  readonly passwordHash: string
+}
+
+/** Inserts a customer under a reserved id, unless the e-mail address has been taken meanwhile. */
+export function insertCustomer(db: Database, customer: NewCustomer, now: number) {
+  // Every column of the table, in its order.
+  return db.insert(accounts).select(sql`
+    SELECT ${customer.id}, 'customer', 'active', ${customer.email}, ${customer.emailCanonical}, NULL,
+      ${customer.firstName}, ${customer.lastName}, ${customer.phoneNumber}, ${customer.passwordHash},
+      ${now}, ${now}, ${now}
+    WHERE NOT EXISTS (SELECT 1 FROM ${accounts} WHERE email_canonical = ${customer.emailCanonical})`)
+}
+
+/** Replaces a hash by another of the same password, if it is still the one that was checked. */
+export function updateRehashedPassword(db: Database, id: number, checkedHash: string, newHash: string) {
+  return db
+    .update(accounts)
+    .set({ passwordHash: newHash })
+    .where(and(eq(accounts.id, id), eq(accounts.passwordHash, checkedHash)))
+}
+
+export type ProfileChanges = Partial<{
+  firstName: string
+  lastName: string
+  phoneNumber: string | null
+  email: string
+  emailCanonical: string
+  passwordHash: string
+}>
+
+/**
+ * Changes an active account under a condition. A new e-mail address counts as unverified, and is
+ * refused (no row changes) when another account holds it.
+ */
+export function updateProfile(db: Database, id: number, changes: ProfileChanges, now: number, when: SQL) {
+  const emailIsFree =
+    changes.emailCanonical === undefined
+      ? undefined
+      : sql`NOT EXISTS (SELECT 1 FROM ${accounts} AS other
+          WHERE other.email_canonical = ${changes.emailCanonical} AND other.id <> ${id})`
+  return db
+    .update(accounts)
+    .set({
+      ...changes,
+      ...(changes.email !== undefined && { emailVerifiedAt: null }),
+      ...(changes.passwordHash !== undefined && { passwordChangedAt: now }),
+      updatedAt: now,
+    })
+    .where(and(eq(accounts.id, id), eq(accounts.status, 'active'), emailIsFree, when))
+    .returning(profileColumns)
+}
+
+/** Deletes a customer under a condition; sessions and link tokens go with the row. */
+export function deleteCustomer(db: Database, id: number, when: SQL) {
+  return db.delete(accounts).where(and(eq(accounts.id, id), isCustomer, when))
+}
+
+/** The password hash is still the one that was checked. */
+export function hasPasswordHash(id: number, hash: string): SQL {
+  return sql`EXISTS (SELECT 1 FROM ${accounts} AS checked WHERE checked.id = ${id} AND checked.password_hash = ${hash})`
+}
+
+export const CUSTOMER_SORT_FIELDS = ['id', 'first_name', 'last_name', 'email', 'created_at'] as const
+
+export interface CustomerFilter {
+  readonly search: string | undefined
+  readonly emailCanonical: string | undefined
+  readonly sortBy: (typeof CUSTOMER_SORT_FIELDS)[number]
+  readonly order: 'asc' | 'desc'
+}
+
+const sortColumns = {
+  id: sql`${accounts.id}`,
+  first_name: sql`${accounts.firstName} COLLATE NOCASE`,
+  last_name: sql`${accounts.lastName} COLLATE NOCASE`,
+  email: sql`${accounts.emailCanonical}`,
+  // Ids are given in order of creation, and the primary key needs no sorting.
+  created_at: sql`${accounts.id}`,
+} as const satisfies Record<CustomerFilter['sortBy'], SQL>
+
+export function listCustomers(db: Database, filter: CustomerFilter, limit: number, offset: number) {
+  const direction = filter.order === 'asc' ? asc : desc
+  const column = sortColumns[filter.sortBy]
+  const tieBreak = column === sortColumns.id ? [] : [direction(accounts.id)]
+  return db
+    .select(profileColumns)
+    .from(accounts)
+    .where(customersMatching(filter))
+    .orderBy(direction(column), ...tieBreak)
+    .limit(limit)
+    .offset(offset)
+}
+
+export function countCustomers(db: Database, filter: CustomerFilter) {
+  return db.select({ total: sql<number>`count(*)` }).from(accounts).where(customersMatching(filter))
+}
+
+/** `instr` takes the search text literally; LIKE would give `%` and `_` a meaning and cap its length. */
+function customersMatching({ search, emailCanonical }: CustomerFilter) {
+  // SQLite's lower() folds A–Z only; the text must be folded alike or "É" would never be found.
+  const needle = search?.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
+  const contains = (column: SQL) => sql`instr(lower(${column}), ${needle}) > 0`
+  return and(
+    isCustomer,
+    emailCanonical === undefined ? undefined : eq(accounts.emailCanonical, emailCanonical),
+    needle === undefined
+      ? undefined
+      : sql`(${contains(sql`${accounts.firstName} || ' ' || ${accounts.lastName}`)} OR ${contains(sql`${accounts.email}`)})`,
+  )
+}

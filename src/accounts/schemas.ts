@@ -1,0 +1,54 @@
+/** Fields of a person, as they come in and as they are shown. */
+import * as z from 'zod'
+import { ROLES } from '../access/roles.ts'
+import { codePoints, text } from '../platform/validate.ts'
+import { canonicalEmail } from './email-address.ts'
+import type { Profile } from './queries.ts'
+
+export const nameField = text()
+  .refine((value) => codePoints(value) >= 1 && codePoints(value) <= 100, 'Length must be between 1 and 100.')
+  .meta({ minLength: 1, maxLength: 100 })
+
+export const emailField = z
+  .string()
+  .refine((value) => canonicalEmail(value) !== undefined, 'Not a valid email address.')
+  .meta({ format: 'email', maxLength: 254 })
+
+export const phoneField = text()
+  .refine((value) => codePoints(value) <= 20, 'Longer than maximum length 20.')
+  .meta({ maxLength: 20 })
+
+const profileFields = {
+  id: z.int(),
+  first_name: z.string(),
+  last_name: z.string(),
+  email: z.string(),
+  phone_number: z.string().nullable(),
+}
+
+/** A customer as the old service showed one. */
+export const customerSchema = z.object(profileFields).meta({ id: 'Customer' })
+
+export const accountSchema = z.object({ ...profileFields, role: z.enum(ROLES) }).meta({ id: 'Account' })
+
+export const CUSTOMER_EXAMPLE = {
+  id: 1,
+  first_name: 'John',
+  last_name: 'Doe',
+  email: 'john@example.com',
+  phone_number: '555-0123',
+}
+
+export function showCustomer(profile: Omit<Profile, 'role' | 'status'>): z.infer<typeof customerSchema> {
+  return {
+    id: profile.id,
+    first_name: profile.firstName,
+    last_name: profile.lastName,
+    email: profile.email,
+    phone_number: profile.phoneNumber,
+  }
+}
+
+export function showAccount(profile: Profile): z.infer<typeof accountSchema> {
+  return { ...showCustomer(profile), role: profile.role }
+}

@@ -1,0 +1,48 @@
+/** One-time link tokens: only the hash is stored; the last statement of a use deletes them. */
+import { and, eq, lte, type SQL, sql } from 'drizzle-orm'
+import { accounts } from '../accounts/tables.ts'
+import type { Database } from '../platform/database.ts'
+import { linkTokens } from './tables.ts'
+
+/** The account that a live link token is for. */
+export function findLinkTokenAccount(db: Database, tokenHash: string, now: number) {
+  return db
+    .select({
+      id: accounts.id,
+      email: accounts.email,
+      firstName: accounts.firstName,
+      lastName: accounts.lastName,
+    })
+    .from(linkTokens)
+    .innerJoin(accounts, eq(accounts.id, linkTokens.accountId))
+    .where(and(eq(linkTokens.tokenHash, tokenHash), sql`${linkTokens.expiresAt} > ${now}`))
+}
+
+/** The token has not been used and has not expired. */
+export function isLiveLinkToken(tokenHash: string, now: number): SQL {
+  return sql`EXISTS (SELECT 1 FROM ${linkTokens} AS live WHERE live.token_hash = ${tokenHash} AND live.expires_at > ${now})`
+}
+
+/** Sets the password of an account under a condition. */
+export function updatePassword(
+  db: Database,
+  accountId: number,
+  passwordHash: string,
+  now: number,
+  when: SQL,
+) {
+  return db
+    .update(accounts)
+    .set({ passwordHash, passwordChangedAt: now, updatedAt: now })
+    .where(and(eq(accounts.id, accountId), when))
+    .returning({ id: accounts.id })
+}
+
+/** Uses up a token: every link token of the account goes, for only the newest one counts. */
+export function consumeLinkTokens(db: Database, accountId: number, when: SQL) {
+  return db.delete(linkTokens).where(and(eq(linkTokens.accountId, accountId), when))
+}
+
+export function deleteExpiredLinkTokens(db: Database, now: number) {
+  return db.delete(linkTokens).where(lte(linkTokens.expiresAt, now))
+}

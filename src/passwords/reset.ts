@@ -1,0 +1,56 @@
+/** Setting a password by a one-time link: single use, no session comes of it, every session ends. */
+import { insertAuditEvent, signAuditEvent } from '../audit/queries.ts'
+import { hashToken } from '../crypto/digest.ts'
+import { answered } from '../platform/database.ts'
+import { Problem } from '../platform/problem.ts'
+import type { RequestScope } from '../platform/request-scope.ts'
+import { markEnded } from '../sessions/blacklist.ts'
+import { deleteSessionsOf } from '../sessions/queries.ts'
+import { hashNewPassword } from './check.ts'
+import { findPasswordFaults } from './policy.ts'
+import { consumeLinkTokens, findLinkTokenAccount, isLiveLinkToken, updatePassword } from './queries.ts'
+
+/**
+ * Sets the password that the link's account will sign in with.
+ * @throws Problem `link_token_invalid`, `validation_failed`, `sign_in_busy`, `unavailable`
+ */
+export async function resetPassword(scope: RequestScope, token: string, password: string): Promise<void> {
+  const { db, settings, facts } = scope
+  const tokenHash = await hashToken(token)
+  const [account] = await answered(findLinkTokenAccount(db, tokenHash, facts.now))
+  if (!account) throw new Problem('link_token_invalid')
+  const faults = findPasswordFaults(password, {
+    ...account,
+    minLength: settings.passwordMinLength,
+    shopName: settings.shopName,
+  })
+  if (faults.length > 0) throw new Problem('validation_failed', { errors: { password: faults } })
+  const passwordHash = await hashNewPassword(scope, password)
+
+  const isLive = isLiveLinkToken(tokenHash, facts.now)
+  const event = await signAuditEvent(scope.keys.auditMac, facts, {
+    event: 'password.reset',
+    outcome: 'success',
+    actorId: account.id,
+    subjectId: account.id,
+    details: {},
+  })
+  // The token is deleted last: every statement before it holds for exactly one of many parallel uses.
+  const [changed, , ended] = await answered(
+    db.batch([
+      updatePassword(db, account.id, passwordHash, facts.now, isLive),
+      insertAuditEvent(db, event, isLive),
+      deleteSessionsOf(db, account.id, isLive),
+      consumeLinkTokens(db, account.id, isLive),
+    ]),
+  )
+  if (changed.length === 0) throw new Problem('link_token_invalid')
+  scope.waitUntil(
+    markEnded(
+      scope.kv,
+      ended.map(({ id }) => id),
+      'session_ended',
+      facts.now,
+    ),
+  )
+}

@@ -1,0 +1,37 @@
+/** /auth/password: what a person without a session can do about a password. */
+import * as z from 'zod'
+import { shed } from '../limits/ring.ts'
+import { BODY_PROBLEMS, body, createRoute, createRoutes, json, problems } from '../platform/openapi.ts'
+import { text } from '../platform/validate.ts'
+import { resetPassword } from './reset.ts'
+import { newPassword } from './schemas.ts'
+
+export const passwordRoutes = createRoutes()
+
+const resetRoute = createRoute({
+  method: 'post',
+  path: '/auth/password/reset',
+  operationId: 'resetPassword',
+  tags: ['Passwords'],
+  summary: 'Set a password by a one-time link token',
+  description: 'Uses up the token and ends every session of the account. Sign in afterwards.',
+  middleware: [shed('SIGN_IN_RING')] as const,
+  request: {
+    body: body(z.strictObject({ token: text(), password: newPassword }), {
+      token: 'Yk0bq1rP2sV3tX4wZ5aB6cD7eF8gH9iJ0kL1mN2oP3Q',
+      password: 'a-long-new-passphrase',
+    }),
+  },
+  responses: {
+    200: json(z.object({ message: z.string() }), 'The password is set', {
+      message: 'Password reset successfully',
+    }),
+    ...problems(...BODY_PROBLEMS, 'link_token_invalid', 'too_many_requests', 'sign_in_busy', 'unavailable'),
+  },
+})
+
+passwordRoutes.openapi(resetRoute, async (c) => {
+  const { token, password } = c.req.valid('json')
+  await resetPassword(c.var.scope, token, password)
+  return c.json({ message: 'Password reset successfully' }, 200)
+})

@@ -1,0 +1,133 @@
+/**
+ * Who is asking. The token says which session; the database says in one read whether session and
+ * account live and what role the account has; KV may say "no" sooner. Data that a route needs anyway
+ * can come along in the same round trip; it is dropped unless the session allows it.
+ */
+import type { BatchItem } from 'drizzle-orm/batch'
+import { createMiddleware } from 'hono/factory'
+import { type Permission, reachOf } from '../access/roles.ts'
+import type { Profile } from '../accounts/queries.ts'
+import { recordRefusal } from '../audit/refusal.ts'
+import { answered, type Database } from '../platform/database.ts'
+import { Problem, permissionMissing } from '../platform/problem.ts'
+import type { AppEnv, RequestScope } from '../platform/request-scope.ts'
+import { type AccessToken, verifyAccessToken } from './access-token.ts'
+import { readBearerToken } from './bearer.ts'
+import { type EndReason, readMark, recallMark } from './blacklist.ts'
+import { findSession } from './queries.ts'
+
+export interface Session {
+  readonly id: string
+  readonly createdAt: number
+  readonly authenticatedAt: number
+  readonly expiresAt: number
+}
+
+/** The signed-in person, read from the database for this request. */
+export interface Actor {
+  readonly account: Profile
+  readonly session: Session
+}
+
+/** How long an outage of the database waits for KV to refuse, in milliseconds. */
+const KV_PATIENCE_MS = 500
+
+interface GuardOptions<Query extends BatchItem<'sqlite'>> {
+  /** What the role must allow, for own things at least. */
+  readonly permission: Permission
+  /** One SELECT that shares the guard's round trip. */
+  readonly alongside?: (db: Database, accountId: number) => Query
+}
+
+type RowsOf<Query> = Query extends PromiseLike<infer Rows> ? Rows : never
+
+/** Lets only a live session with the permission through; sets `actor`, and `alongside` if asked for. */
+export function requireSession<Query extends BatchItem<'sqlite'> = never>(options: GuardOptions<Query>) {
+  return createMiddleware<AppEnv & { Variables: { actor: Actor; alongside: RowsOf<Query> } }>(
+    async function requireSession(c, next) {
+      const { scope } = c.var
+      const token = await authenticateToken(c.req.header('authorization'), scope)
+      const alongside = options.alongside?.(scope.db, token.accountId)
+      const { actor, rows } = await readActor(scope, token, alongside)
+      await requirePermission(scope, actor, c.req, options.permission)
+      c.set('actor', actor)
+      c.set('person', actor.account)
+      c.set('alongside', rows as RowsOf<Query>)
+      await next()
+    },
+  )
+}
+
+type SessionRow = Awaited<ReturnType<typeof findSession>>[number]
+
+async function authenticateToken(header: string | undefined, scope: RequestScope): Promise<AccessToken> {
+  const { settings, keys, facts } = scope
+  const token = await verifyAccessToken(readBearerToken(header), keys.accessToken, settings, facts.now)
+  if (token === 'invalid') throw new Problem('invalid_token', { reason: 'token' })
+  if (token === 'expired') throw new Problem('token_expired')
+  return token
+}
+
+async function readActor(
+  scope: RequestScope,
+  token: AccessToken,
+  alongside: BatchItem<'sqlite'> | undefined,
+) {
+  const { db, kv, facts } = scope
+  const recalled = recallMark(token.sessionId, facts.now)
+  if (recalled?.mark) throw endedProblem(recalled.mark)
+  const mark = recalled ? Promise.resolve(undefined) : readMark(kv, token.sessionId, facts.now)
+  const statement = findSession(db, token.sessionId, token.accountId, facts.now)
+  const read = answered(db.batch(alongside ? [statement, alongside] : [statement]))
+  // The answer must not wait for KV, but what KV says is worth remembering.
+  scope.waitUntil(mark)
+  const [[row], rows] = await firstRefusalOr<[SessionRow[], unknown?]>(read, mark)
+  if (!row) throw new Problem('invalid_customer')
+  if (row.sessionId === null || row.status !== 'active') throw endedProblem('session_ended')
+  const { sessionId, sessionCreatedAt, authenticatedAt, sessionExpiresAt, ...account } = row
+  const session = { id: sessionId, createdAt: sessionCreatedAt, authenticatedAt, expiresAt: sessionExpiresAt }
+  return { actor: { account, session }, rows }
+}
+
+/** Whichever comes first: what the database read, or a mark that refuses. A mark also answers an outage. */
+async function firstRefusalOr<T>(read: Promise<T>, mark: Promise<EndReason | undefined>): Promise<T> {
+  const refusal = mark.then((reason) => (reason ? Promise.reject(endedProblem(reason)) : undefined))
+  const readUnlessRefused = read.catch(async (outage: unknown) => {
+    await Promise.race([refusal, scheduler.wait(KV_PATIENCE_MS)])
+    throw outage
+  })
+  return Promise.race([readUnlessRefused, refusal.then(() => readUnlessRefused)])
+}
+
+function endedProblem(reason: EndReason): Problem {
+  return reason === 'account_deleted'
+    ? new Problem('invalid_customer')
+    : new Problem('invalid_token', { reason: 'session ended' })
+}
+
+async function requirePermission(scope: RequestScope, actor: Actor, request: Asked, permission: Permission) {
+  if (reachOf(actor.account.role, permission)) return
+  await refuseAccess(scope, actor, request, permission)
+  throw permissionMissing(permission)
+}
+
+interface Asked {
+  readonly method: string
+  readonly path: string
+}
+
+/** Writes a refusal to the audit log; ids are taken out of the path, it may name somebody else. */
+export async function refuseAccess(
+  scope: RequestScope,
+  actor: Actor,
+  request: Asked,
+  permission: Permission,
+) {
+  await recordRefusal(scope, {
+    actorId: actor.account.id,
+    sessionId: actor.session.id,
+    method: request.method,
+    route: request.path.replace(/\/\d+(?=\/|$)/g, '/:id'),
+    permission,
+  })
+}

@@ -1,0 +1,10 @@
+import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+
+export const sessions = sqliteTable('sessions', {
+  id: text().primaryKey(),
+  accountId: integer('account_id').notNull(),
+  createdAt: integer('created_at').notNull(),
+  /** When the person last proved who they are; freshness is measured from here. */
+  authenticatedAt: integer('authenticated_at').notNull(),
+  expiresAt: integer('expires_at').notNull(),
+})
