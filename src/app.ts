@@ -1,0 +1,41 @@
+/** The whole onion on one screen: what every request passes, then the features. */
+import { methodNotAllowed } from 'hono/method-not-allowed'
+import { customerRoutes } from './customers/routes.ts'
+import { passwordRoutes } from './passwords/routes.ts'
+import { openApiDocument } from './platform/document.ts'
+import { answerError } from './platform/on-error.ts'
+import {
+  allowOrigins,
+  checkBody,
+  observe,
+  protectAnswer,
+  requireHttps,
+  requireSettings,
+} from './platform/onion.ts'
+import { createRoutes } from './platform/openapi.ts'
+import { Problem } from './platform/problem.ts'
+import { platformRoutes } from './platform/routes.ts'
+import { profileRoutes } from './profile/routes.ts'
+import { serviceTicketRoutes } from './service-tickets/routes.ts'
+import { signInRoutes } from './sign-in/routes.ts'
+
+export const app = createRoutes()
+
+app.use(observe, protectAnswer)
+app.use(methodNotAllowed({ app, onMethodNotAllowed: (c, methods) => refuseMethod(c, methods) }))
+app.use(requireHttps, requireSettings, allowOrigins, checkBody)
+
+app.route('/', platformRoutes)
+app.route('/', signInRoutes)
+app.route('/', customerRoutes)
+app.route('/', profileRoutes)
+app.route('/', passwordRoutes)
+app.route('/', serviceTicketRoutes)
+app.get('/openapi.json', (c) => c.json(openApiDocument(app), 200, { 'Cache-Control': 'public, max-age=300' }))
+
+app.onError(answerError)
+app.notFound((c) => answerError(new Problem('not_found'), c))
+
+function refuseMethod(c: Parameters<typeof answerError>[1], methods: string[]): Response {
+  return answerError(new Problem('method_not_allowed', { headers: { Allow: methods.join(', ') } }), c)
+}

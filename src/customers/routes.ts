@@ -1,0 +1,228 @@
+/** /customers: the old service's paths, kept for its clients. */
+import * as z from 'zod'
+import { canonicalEmail } from '../accounts/email-address.ts'
+import { countCustomers, listCustomers } from '../accounts/queries.ts'
+import { CUSTOMER_EXAMPLE, customerSchema, showCustomer } from '../accounts/schemas.ts'
+import { shed } from '../limits/ring.ts'
+import { refuseInvalidWithPassword } from '../passwords/validation.ts'
+import { answered } from '../platform/database.ts'
+import {
+  BODY_PROBLEMS,
+  bearer,
+  body,
+  createRoute,
+  createRoutes,
+  json,
+  problems,
+  SESSION_PROBLEMS,
+} from '../platform/openapi.ts'
+import { describePage } from '../platform/pagination.ts'
+import { changeProfile } from '../profile/change.ts'
+import { deleteAccount } from '../profile/delete.ts'
+import { confirmationSchema, profileChangeSchema } from '../profile/schemas.ts'
+import { listOwnTickets } from '../service-tickets/queries.ts'
+import { showTicket, TICKET_EXAMPLE, ticketSchema } from '../service-tickets/schemas.ts'
+import { requireSession } from '../sessions/guard.ts'
+import { registerCustomer } from './register.ts'
+import { customerListQuery, customerListSchema, registrationSchema } from './schemas.ts'
+import { requireOwnOr } from './target.ts'
+
+export const customerRoutes = createRoutes()
+
+const ONE_CUSTOMER = '/customers/{id{[1-9][0-9]*}}'
+const idParam = z.object({ id: z.string().meta({ example: '1', format: 'int64' }) })
+
+const SENSITIVE_PROBLEMS = [
+  'reauthentication_required',
+  'invalid_credentials',
+  'too_many_requests',
+  'sign_in_busy',
+] as const
+
+const register = createRoute({
+  method: 'post',
+  path: '/customers',
+  operationId: 'registerCustomer',
+  tags: ['Customers'],
+  summary: 'Register as a customer',
+  middleware: [shed('REGISTRATION_RING')] as const,
+  request: {
+    body: body(registrationSchema, {
+      first_name: 'John',
+      last_name: 'Doe',
+      email: 'john@example.com',
+      phone_number: '555-0123',
+      password: 'securepassword123',
+    }),
+  },
+  responses: {
+    201: json(customerSchema, 'Registered', CUSTOMER_EXAMPLE),
+    ...problems(...BODY_PROBLEMS, 'email_taken', 'too_many_requests', 'sign_in_busy', 'unavailable'),
+  },
+})
+
+customerRoutes.openapi(
+  register,
+  async (c) => {
+    const input = c.req.valid('json')
+    const person = {
+      firstName: input.first_name,
+      lastName: input.last_name,
+      email: input.email,
+      phoneNumber: input.phone_number ?? null,
+    }
+    const id = await registerCustomer(c.var.scope, { ...person, password: input.password })
+    return c.json(showCustomer({ ...person, id }), 201)
+  },
+  refuseInvalidWithPassword,
+)
+
+const myTickets = createRoute({
+  method: 'get',
+  path: '/customers/my-tickets',
+  operationId: 'listMyTickets',
+  tags: ['Customers'],
+  summary: 'The tickets of whoever the token belongs to',
+  security: bearer('tickets:read'),
+  'x-permission': 'tickets:read',
+  middleware: [requireSession({ permission: 'tickets:read', alongside: listOwnTickets })] as const,
+  responses: {
+    200: json(z.object({ message: z.string(), tickets: z.array(ticketSchema) }), 'The own tickets', {
+      message: 'Found 1 service tickets',
+      tickets: [TICKET_EXAMPLE],
+    }),
+    ...problems(...SESSION_PROBLEMS, 'forbidden'),
+  },
+})
+
+customerRoutes.openapi(myTickets, (c) => {
+  const tickets = c.var.alongside.map(showTicket)
+  return c.json({ message: `Found ${tickets.length} service tickets`, tickets }, 200)
+})
+
+const list = createRoute({
+  method: 'get',
+  path: '/customers',
+  operationId: 'listCustomers',
+  tags: ['Customers'],
+  summary: 'List customers',
+  security: bearer('customers:read'),
+  'x-permission': 'customers:read',
+  middleware: [requireSession({ permission: 'customers:read' })] as const,
+  request: { query: customerListQuery },
+  responses: {
+    200: json(customerListSchema, 'One page of customers'),
+    ...problems(...SESSION_PROBLEMS, 'forbidden', 'validation_failed'),
+  },
+})
+
+customerRoutes.openapi(list, async (c) => {
+  const { page, per_page, search, email, sort_by, order } = c.req.valid('query')
+  const { db } = c.var.scope
+  const filter = { search, emailCanonical: email && canonicalEmail(email), sortBy: sort_by, order }
+  const [rows, [count]] = await answered(
+    db.batch([listCustomers(db, filter, per_page, (page - 1) * per_page), countCustomers(db, filter)]),
+  )
+  return c.json(
+    {
+      customers: rows.map(showCustomer),
+      pagination: describePage(page, per_page, count?.total ?? 0),
+      filters_applied: { search: search ?? null, email: email ?? null, sort_by, order },
+    },
+    200,
+  )
+})
+
+const read = createRoute({
+  method: 'get',
+  path: ONE_CUSTOMER,
+  operationId: 'getCustomer',
+  tags: ['Customers'],
+  summary: 'One customer: oneself, or anyone for staff',
+  security: bearer('profile:read'),
+  'x-permission': 'profile:read for oneself, customers:read for others',
+  middleware: [
+    requireSession({ permission: 'profile:read' }),
+    requireOwnOr('customers:read', 'You can only view your own information'),
+  ] as const,
+  request: { params: idParam },
+  responses: {
+    200: json(customerSchema, 'The customer', CUSTOMER_EXAMPLE),
+    ...problems(...SESSION_PROBLEMS, 'forbidden', 'customer_not_found'),
+  },
+})
+
+customerRoutes.openapi(read, (c) => c.json(showCustomer(c.var.target), 200))
+
+const update = createRoute({
+  method: 'put',
+  path: ONE_CUSTOMER,
+  operationId: 'updateCustomer',
+  tags: ['Customers'],
+  summary: 'Change any part of a customer: oneself, or names, phone and e-mail of anyone for admins',
+  description:
+    'A new password or e-mail address needs a recent sign-in or `current_password`. A new password ends every other session.',
+  security: bearer('profile:write'),
+  'x-permission': 'profile:write for oneself, customers:write for others',
+  middleware: [
+    requireSession({ permission: 'profile:write' }),
+    requireOwnOr('customers:write', 'You can only update your own information'),
+  ] as const,
+  request: { params: idParam, body: body(profileChangeSchema, { first_name: 'Johnny' }) },
+  responses: {
+    200: json(customerSchema, 'The changed customer', { ...CUSTOMER_EXAMPLE, first_name: 'Johnny' }),
+    ...problems(
+      ...SESSION_PROBLEMS,
+      ...BODY_PROBLEMS,
+      ...SENSITIVE_PROBLEMS,
+      'forbidden',
+      'customer_not_found',
+      'email_taken',
+    ),
+  },
+})
+
+customerRoutes.openapi(
+  update,
+  async (c) => {
+    const { scope, actor, target } = c.var
+    return c.json(showCustomer(await changeProfile(scope, actor, target, c.req.valid('json'))), 200)
+  },
+  refuseInvalidWithPassword,
+)
+
+const remove = createRoute({
+  method: 'delete',
+  path: ONE_CUSTOMER,
+  operationId: 'deleteCustomer',
+  tags: ['Customers'],
+  summary: 'Delete a customer for good: oneself, or anyone for admins',
+  description:
+    'Needs a recent sign-in or `current_password`. Account, sessions and personal data go; the shop keeps the tickets without the person.',
+  security: bearer('profile:write'),
+  'x-permission': 'profile:write for oneself, customers:write for others',
+  middleware: [
+    requireSession({ permission: 'profile:write' }),
+    requireOwnOr('customers:write', 'You can only delete your own account'),
+  ] as const,
+  request: {
+    params: idParam,
+    body: body(confirmationSchema, { current_password: 'securepassword123' }, false),
+  },
+  responses: {
+    200: json(z.object({ message: z.string() }), 'Deleted', { message: 'Customer deleted successfully' }),
+    ...problems(
+      ...SESSION_PROBLEMS,
+      ...BODY_PROBLEMS,
+      ...SENSITIVE_PROBLEMS,
+      'forbidden',
+      'customer_not_found',
+    ),
+  },
+})
+
+customerRoutes.openapi(remove, async (c) => {
+  const { scope, actor, target } = c.var
+  await deleteAccount(scope, actor, target, c.req.valid('json').current_password)
+  return c.json({ message: 'Customer deleted successfully' }, 200)
+})

@@ -1,0 +1,61 @@
+/**
+ * The cron's work: audit what the operator did from the command line, and remove what has expired.
+ * Bounded and repeatable: whatever is left over waits for the next run.
+ */
+import {
+  deleteOperatorAction,
+  insertAuditEvent,
+  listOperatorActions,
+  signAuditEvent,
+} from '../audit/queries.ts'
+import type { Keyring } from '../crypto/keyring.ts'
+import { deleteExpiredLinkTokens } from '../passwords/queries.ts'
+import { answered, type Database, openDatabase, previousChangedOne } from '../platform/database.ts'
+import { loadKeys } from '../platform/keys.ts'
+import { logAlert, logInfo } from '../platform/log.ts'
+import { type Env, readSettings } from '../platform/settings.ts'
+import { deleteExpiredSessions } from '../sessions/queries.ts'
+
+const MAX_ACTIONS_PER_RUN = 40
+const MAX_SESSIONS_PER_RUN = 1_000
+
+export async function keepHouse(env: Env): Promise<void> {
+  const outcome = readSettings(env)
+  if ('faults' in outcome) {
+    for (const fault of outcome.faults) logAlert('misconfigured', { setting: fault })
+    return
+  }
+  const db = openDatabase(env.DB)
+  const now = Math.floor(Date.now() / 1000)
+  const { auditMac } = await loadKeys(outcome.settings)
+  const recorded = await recordOperatorActions(db, auditMac, now)
+  const [sessions, links] = await answered(
+    db.batch([deleteExpiredSessions(db, now, MAX_SESSIONS_PER_RUN), deleteExpiredLinkTokens(db, now)]),
+  )
+  logInfo('housekeeping', {
+    operator_actions: recorded,
+    sessions: sessions.meta.changes,
+    link_tokens: links.meta.changes,
+  })
+}
+
+/** Turns operator actions into signed audit events; two runs at once record each of them once. */
+async function recordOperatorActions(db: Database, keyring: Keyring, now: number): Promise<number> {
+  const actions = await answered(listOperatorActions(db, MAX_ACTIONS_PER_RUN))
+  for (const action of actions) {
+    const event = await signAuditEvent(
+      keyring,
+      { now },
+      {
+        event: action.event,
+        outcome: 'success',
+        subjectId: action.accountId,
+        details: { by: 'operator', at: action.createdAt },
+      },
+    )
+    await answered(
+      db.batch([deleteOperatorAction(db, action.id), insertAuditEvent(db, event, previousChangedOne)]),
+    )
+  }
+  return actions.length
+}

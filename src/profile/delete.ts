@@ -1,0 +1,51 @@
+/** Deleting a customer for good: the person goes, the shop keeps the tickets without the person. */
+import { and, sql } from 'drizzle-orm'
+import { deleteCustomer, type Profile } from '../accounts/queries.ts'
+import { insertAuditEvent, signAuditEvent } from '../audit/queries.ts'
+import { answered, previousChangedOne } from '../platform/database.ts'
+import { Problem } from '../platform/problem.ts'
+import type { RequestScope } from '../platform/request-scope.ts'
+import { markEnded } from '../sessions/blacklist.ts'
+import type { Actor } from '../sessions/guard.ts'
+import { isLiveSession, listSessionIds } from '../sessions/queries.ts'
+import { requireFreshness } from './freshness.ts'
+
+/**
+ * Deletes a customer's account with its sessions and link tokens.
+ * @throws Problem `reauthentication_required`, `invalid_credentials`, `invalid_token` (the session
+ *   ended meanwhile), `sign_in_busy`, `unavailable`
+ */
+export async function deleteAccount(
+  scope: RequestScope,
+  actor: Actor,
+  target: Profile,
+  currentPassword: string | undefined,
+): Promise<void> {
+  const { db, facts } = scope
+  const proof = await requireFreshness(scope, actor, currentPassword)
+  const allowed = and(isLiveSession(actor.session.id, facts.now), proof) ?? sql`false`
+  const event = await signAuditEvent(scope.keys.auditMac, facts, {
+    event: 'account.deleted',
+    outcome: 'success',
+    actorId: actor.account.id,
+    subjectId: target.id,
+    sessionId: actor.session.id,
+    details: {},
+  })
+  const [sessions, deleted] = await answered(
+    db.batch([
+      listSessionIds(db, target.id),
+      deleteCustomer(db, target.id, allowed),
+      insertAuditEvent(db, event, previousChangedOne),
+    ]),
+  )
+  if (deleted.meta.changes === 0) throw new Problem('invalid_token', { reason: 'ended during the request' })
+  scope.waitUntil(
+    markEnded(
+      scope.kv,
+      sessions.map(({ id }) => id),
+      'account_deleted',
+      facts.now,
+    ),
+  )
+}

@@ -1,0 +1,53 @@
+/**
+ * Proof that the person is still there (NIST SP 800-63B-4 §2.2.3): a recent sign-in, or the current
+ * password in the same request.
+ */
+import type { SQL } from 'drizzle-orm'
+import { findPasswordHash, hasPasswordHash } from '../accounts/queries.ts'
+import { insertAuditEvent, signAuditEvent } from '../audit/queries.ts'
+import { spend } from '../limits/ring.ts'
+import { checkPassword } from '../passwords/check.ts'
+import { answered } from '../platform/database.ts'
+import { Problem, reauthenticationRequired } from '../platform/problem.ts'
+import type { RequestScope } from '../platform/request-scope.ts'
+import type { Actor, Session } from '../sessions/guard.ts'
+
+/** Whether a sign-in is recent enough; a limit of 0 seconds means never. */
+export function isFresh(session: Session, freshAuthSeconds: number, now: number): boolean {
+  return now - session.authenticatedAt < freshAuthSeconds
+}
+
+/**
+ * Requires the proof. A current password that is sent is checked even where it is not needed, and the
+ * condition returned holds as long as it stays the password.
+ * @throws Problem `reauthentication_required`, `invalid_credentials`, `too_many_requests`, `sign_in_busy`
+ */
+export async function requireFreshness(
+  scope: RequestScope,
+  actor: Actor,
+  currentPassword: string | undefined,
+): Promise<SQL | undefined> {
+  const { settings, facts } = scope
+  if (currentPassword !== undefined) return requireCurrentPassword(scope, actor, currentPassword)
+  if (isFresh(actor.session, settings.freshAuthSeconds, facts.now)) return undefined
+  throw reauthenticationRequired(settings.freshAuthSeconds)
+}
+
+async function requireCurrentPassword(scope: RequestScope, actor: Actor, password: string): Promise<SQL> {
+  const { id } = actor.account
+  await spend(scope.signInRing, scope.facts.address)
+  const [stored] = await answered(findPasswordHash(scope.db, id))
+  const verdict = await checkPassword(scope, password, stored?.passwordHash)
+  if (verdict.matches && stored?.passwordHash) return hasPasswordHash(id, stored.passwordHash)
+  const event = await signAuditEvent(scope.keys.auditMac, scope.facts, {
+    event: 'password.check_failed',
+    outcome: 'failure',
+    reason: verdict.matches ? 'no_password_set' : verdict.reason,
+    actorId: id,
+    subjectId: id,
+    sessionId: actor.session.id,
+    details: {},
+  })
+  await answered(insertAuditEvent(scope.db, event))
+  throw new Problem('invalid_credentials', { detail: 'Current password is incorrect' })
+}

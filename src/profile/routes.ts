@@ -1,0 +1,104 @@
+/** /auth/me: the own profile of whoever is signed in, staff too. */
+import * as z from 'zod'
+import { PERMISSIONS, permissionsOf } from '../access/roles.ts'
+import { accountSchema, CUSTOMER_EXAMPLE, showAccount } from '../accounts/schemas.ts'
+import { refuseInvalidWithPassword } from '../passwords/validation.ts'
+import {
+  BODY_PROBLEMS,
+  bearer,
+  body,
+  createRoute,
+  createRoutes,
+  json,
+  problems,
+  SESSION_PROBLEMS,
+} from '../platform/openapi.ts'
+import { type Actor, requireSession } from '../sessions/guard.ts'
+import { changeProfile } from './change.ts'
+import { profileChangeSchema } from './schemas.ts'
+
+export const profileRoutes = createRoutes()
+
+const meSchema = z
+  .object({
+    account: accountSchema,
+    permissions: z.array(z.enum(PERMISSIONS)),
+    session: z.object({ id: z.string(), created_at: z.iso.datetime(), expires_at: z.iso.datetime() }),
+  })
+  .meta({ id: 'Me' })
+
+const ME_EXAMPLE = {
+  account: { ...CUSTOMER_EXAMPLE, role: 'customer' },
+  permissions: ['profile:read', 'profile:write', 'tickets:read', 'inventory:read'],
+  session: {
+    id: 'x3Jv1Q0yT9mW2cK8bL5sZg',
+    created_at: '2026-01-15T10:00:00.000Z',
+    expires_at: '2026-01-16T10:00:00.000Z',
+  },
+}
+
+function showMe({ account, session }: Actor): z.infer<typeof meSchema> {
+  return {
+    account: showAccount(account),
+    permissions: permissionsOf(account.role),
+    session: {
+      id: session.id,
+      created_at: new Date(session.createdAt * 1000).toISOString(),
+      expires_at: new Date(session.expiresAt * 1000).toISOString(),
+    },
+  }
+}
+
+const readMe = createRoute({
+  method: 'get',
+  path: '/auth/me',
+  operationId: 'getMe',
+  tags: ['Profile'],
+  summary: 'Who am I, and what may I do',
+  security: bearer('profile:read'),
+  'x-permission': 'profile:read',
+  middleware: [requireSession({ permission: 'profile:read' })] as const,
+  responses: {
+    200: json(meSchema, 'The signed-in account', ME_EXAMPLE),
+    ...problems(...SESSION_PROBLEMS, 'forbidden'),
+  },
+})
+
+profileRoutes.openapi(readMe, (c) => c.json(showMe(c.var.actor), 200))
+
+const changeMe = createRoute({
+  method: 'patch',
+  path: '/auth/me',
+  operationId: 'updateMe',
+  tags: ['Profile'],
+  summary: 'Change any part of the own profile',
+  description:
+    'A new password or e-mail address needs a recent sign-in or `current_password`. A new password ends every other session.',
+  security: bearer('profile:write'),
+  'x-permission': 'profile:write',
+  middleware: [requireSession({ permission: 'profile:write' })] as const,
+  request: { body: body(profileChangeSchema, { first_name: 'Johnny' }) },
+  responses: {
+    200: json(meSchema, 'The changed account', ME_EXAMPLE),
+    ...problems(
+      ...SESSION_PROBLEMS,
+      ...BODY_PROBLEMS,
+      'forbidden',
+      'email_taken',
+      'reauthentication_required',
+      'invalid_credentials',
+      'too_many_requests',
+      'sign_in_busy',
+    ),
+  },
+})
+
+profileRoutes.openapi(
+  changeMe,
+  async (c) => {
+    const { scope, actor } = c.var
+    const account = await changeProfile(scope, actor, actor.account, c.req.valid('json'))
+    return c.json(showMe({ ...actor, account }), 200)
+  },
+  refuseInvalidWithPassword,
+)

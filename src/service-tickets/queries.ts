@@ -1,0 +1,145 @@
+/** Tickets with their customer and mechanics. One statement reads a ticket whole. */
+import { and, desc, eq, lt, type SQL, sql } from 'drizzle-orm'
+import { accounts } from '../accounts/tables.ts'
+import { mechanics } from '../mechanics/tables.ts'
+import type { Database } from '../platform/database.ts'
+import type { TicketStatus } from './status.ts'
+import { serviceMechanics, serviceTickets } from './tables.ts'
+
+const ticketColumns = {
+  id: serviceTickets.id,
+  customerId: serviceTickets.customerId,
+  description: serviceTickets.description,
+  serviceAt: serviceTickets.serviceAt,
+  status: serviceTickets.status,
+  vin: serviceTickets.vin,
+  createdAt: serviceTickets.createdAt,
+  updatedAt: serviceTickets.updatedAt,
+  customerEmail: sql<string | null>`${accounts.email}`.as('customer_email'),
+  customerFirstName: sql<string | null>`${accounts.firstName}`.as('customer_first_name'),
+  customerLastName: sql<string | null>`${accounts.lastName}`.as('customer_last_name'),
+  customerPhoneNumber: sql<string | null>`${accounts.phoneNumber}`.as('customer_phone_number'),
+  /** JSON: `[{"id":1,"name":"…"}]`. */
+  mechanics: sql<string>`(
+    SELECT json_group_array(json_object('id', m.id, 'name', m.name))
+    FROM ${serviceMechanics} AS assigned JOIN ${mechanics} AS m ON m.id = assigned.mechanic_id
+    WHERE assigned.ticket_id = ${serviceTickets.id})`.as('mechanics'),
+}
+
+export interface TicketRow {
+  readonly id: number
+  readonly customerId: number | null
+  readonly description: string
+  readonly serviceAt: number
+  readonly status: TicketStatus
+  readonly vin: string | null
+  readonly createdAt: number
+  readonly updatedAt: number
+  readonly customerEmail: string | null
+  readonly customerFirstName: string | null
+  readonly customerLastName: string | null
+  readonly customerPhoneNumber: string | null
+  readonly mechanics: string
+}
+
+function selectTickets(db: Database) {
+  return db
+    .select(ticketColumns)
+    .from(serviceTickets)
+    .leftJoin(accounts, eq(accounts.id, serviceTickets.customerId))
+}
+
+/** All tickets of one customer, oldest first. */
+export function listOwnTickets(db: Database, customerId: number) {
+  return selectTickets(db).where(eq(serviceTickets.customerId, customerId)).orderBy(serviceTickets.id)
+}
+
+export function findTicket(db: Database, id: number) {
+  return selectTickets(db).where(eq(serviceTickets.id, id))
+}
+
+interface TicketFilter {
+  readonly customerId: number | undefined
+  readonly status: TicketStatus | undefined
+  /** Keyset: only tickets with a smaller id. */
+  readonly beforeId: number | undefined
+}
+
+/** Newest first. */
+export function listTickets(db: Database, filter: TicketFilter, limit: number) {
+  const { customerId, status, beforeId } = filter
+  return selectTickets(db)
+    .where(
+      and(
+        customerId === undefined ? undefined : eq(serviceTickets.customerId, customerId),
+        status === undefined ? undefined : eq(serviceTickets.status, status),
+        beforeId === undefined ? undefined : lt(serviceTickets.id, beforeId),
+      ),
+    )
+    .orderBy(desc(serviceTickets.id))
+    .limit(limit)
+}
+
+/** Takes the next ticket id if the customer exists; no row otherwise. */
+export function reserveTicketId(db: Database, customerId: number) {
+  return db.all<{ seq: number }>(sql`
+    UPDATE sqlite_sequence SET seq = seq + 1
+    WHERE name = 'service_tickets' AND ${isExistingCustomer(customerId)}
+    RETURNING seq`)
+}
+
+export function countMechanics(db: Database, ids: readonly number[]) {
+  return db.select({ count: sql<number>`count(*)` }).from(mechanics).where(sql`${mechanics.id} IN ${ids}`)
+}
+
+interface NewTicket {
+  readonly id: number
+  readonly customerId: number
+  readonly description: string
+  readonly serviceAt: number
+  readonly vin: string | null
+}
+
+/** Inserts a ticket under a reserved id, if the customer still exists. */
+export function insertTicket(db: Database, ticket: NewTicket, now: number) {
+  // Every column of the table, in its order.
+  return db.insert(serviceTickets).select(sql`
+    SELECT ${ticket.id}, ${ticket.customerId}, ${ticket.description}, ${ticket.serviceAt}, 'open',
+      ${ticket.vin}, ${now}, ${now}
+    WHERE ${isExistingCustomer(ticket.customerId)}`)
+}
+
+/** The ticket exists: its id was reserved for one request alone. */
+export function isExistingTicket(id: number): SQL {
+  return sql`EXISTS (SELECT 1 FROM ${serviceTickets} AS t WHERE t.id = ${id})`
+}
+
+export function insertTicketMechanic(db: Database, ticketId: number, mechanicId: number) {
+  return db.insert(serviceMechanics).select(sql`
+    SELECT ${ticketId}, id FROM ${mechanics} WHERE id = ${mechanicId} AND ${isExistingTicket(ticketId)}`)
+}
+
+export type TicketChanges = Partial<{
+  description: string
+  serviceAt: number
+  status: TicketStatus
+  vin: string | null
+}>
+
+/** Changes a ticket that still has the status from which the change was decided. */
+export function updateTicket(
+  db: Database,
+  id: number,
+  decidedFrom: TicketStatus,
+  changes: TicketChanges,
+  now: number,
+) {
+  return db
+    .update(serviceTickets)
+    .set({ ...changes, updatedAt: now })
+    .where(and(eq(serviceTickets.id, id), eq(serviceTickets.status, decidedFrom)))
+}
+
+function isExistingCustomer(id: number): SQL {
+  return sql`EXISTS (SELECT 1 FROM ${accounts} AS owner WHERE owner.id = ${id} AND owner.role = 'customer')`
+}

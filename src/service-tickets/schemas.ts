@@ -1,0 +1,117 @@
+import * as z from 'zod'
+import { CUSTOMER_EXAMPLE, customerSchema } from '../accounts/schemas.ts'
+import { codePoints, text } from '../platform/validate.ts'
+import type { TicketRow } from './queries.ts'
+import { parseServiceDate, showServiceDate } from './service-date.ts'
+import { TICKET_STATUSES } from './status.ts'
+
+export const ticketSchema = z
+  .object({
+    id: z.int(),
+    customer_id: z.int().nullable(),
+    customer: customerSchema.nullable(),
+    description: z.string(),
+    service_date: z.string().meta({ description: 'UTC, without zone, as the old service had it' }),
+    status: z.enum(TICKET_STATUSES),
+    vin: z.string().nullable(),
+    mechanics: z.array(z.object({ id: z.int(), name: z.string() })),
+    parts: z
+      .array(z.object({ id: z.int(), name: z.string(), price: z.number(), quantity: z.int() }))
+      .meta({ description: 'Empty: this release keeps no inventory' }),
+    created_at: z.iso.datetime(),
+    updated_at: z.iso.datetime(),
+  })
+  .meta({ id: 'ServiceTicket' })
+
+export const TICKET_EXAMPLE = {
+  id: 1,
+  customer_id: 1,
+  customer: CUSTOMER_EXAMPLE,
+  description: 'Oil change and new brake pads',
+  service_date: '2026-01-15T10:00:00',
+  status: 'open',
+  vin: null,
+  mechanics: [{ id: 1, name: 'Maria Keller' }],
+  parts: [],
+  created_at: '2026-01-10T08:30:00.000Z',
+  updated_at: '2026-01-10T08:30:00.000Z',
+}
+
+const description = text()
+  .refine((value) => codePoints(value) >= 1 && codePoints(value) <= 500, 'Length must be between 1 and 500.')
+  .meta({ minLength: 1, maxLength: 500 })
+
+const serviceDate = z
+  .string()
+  .refine((value) => parseServiceDate(value) !== undefined, 'Not a valid datetime.')
+  .meta({
+    description: 'ISO 8601: without zone (UTC), with Z or an offset, or a date only',
+    example: '2026-01-15T10:00:00',
+  })
+
+// ISO 3779: 17 characters, without I, O and Q.
+const vin = z
+  .string()
+  .regex(/^[A-HJ-NPR-Z0-9]{17}$/i, 'Not a valid VIN.')
+  .nullable()
+
+const id = z.int().positive()
+
+export const newTicketSchema = z
+  .strictObject({
+    customer_id: id,
+    description,
+    service_date: serviceDate,
+    vin: vin.optional(),
+    mechanic_ids: z.array(id).max(20).optional(),
+  })
+  .meta({ id: 'NewServiceTicket' })
+
+export const ticketChangeSchema = z
+  .strictObject({
+    description: description.optional(),
+    service_date: serviceDate.optional(),
+    status: z.enum(TICKET_STATUSES).optional(),
+    vin: vin.optional(),
+  })
+  .meta({ id: 'ServiceTicketChange', minProperties: 1 })
+
+export function showTicket(row: TicketRow): z.infer<typeof ticketSchema> {
+  const { customerId, customerEmail, customerFirstName, customerLastName } = row
+  const customer =
+    customerId === null || customerEmail === null || customerFirstName === null || customerLastName === null
+      ? null
+      : {
+          id: customerId,
+          first_name: customerFirstName,
+          last_name: customerLastName,
+          email: customerEmail,
+          phone_number: row.customerPhoneNumber,
+        }
+  return {
+    id: row.id,
+    customer_id: customerId,
+    customer,
+    description: row.description,
+    service_date: showServiceDate(row.serviceAt),
+    status: row.status,
+    vin: row.vin,
+    mechanics: JSON.parse(row.mechanics),
+    parts: [],
+    created_at: new Date(row.createdAt * 1000).toISOString(),
+    updated_at: new Date(row.updatedAt * 1000).toISOString(),
+  }
+}
+
+/** Cursors, unlike the old pages, are new: a limit out of range is refused, not clamped. */
+export const ticketListQuery = z.object({
+  cursor: z.string().optional().meta({ description: '`next_cursor` of the page before' }),
+  limit: z.coerce.number().int().min(1).max(100).default(20),
+  status: z.enum(TICKET_STATUSES).optional(),
+  customer_id: z.coerce
+    .number()
+    .int()
+    .positive()
+    .optional()
+    .meta({ description: 'Staff only; a customer sees the own tickets' }),
+})

@@ -1,0 +1,157 @@
+/** The doors: /customers/login for customers, as the old service had it, and /auth/login for everyone. */
+import * as z from 'zod'
+import {
+  accountSchema,
+  CUSTOMER_EXAMPLE,
+  customerSchema,
+  emailField,
+  showAccount,
+  showCustomer,
+} from '../accounts/schemas.ts'
+import { insertAuditEvent, signAuditEvent } from '../audit/queries.ts'
+import { shed } from '../limits/ring.ts'
+import { triedPassword } from '../passwords/schemas.ts'
+import { answered, previousChangedOne } from '../platform/database.ts'
+import {
+  BODY_PROBLEMS,
+  bearer,
+  body,
+  createRoute,
+  createRoutes,
+  json,
+  problems,
+  SESSION_PROBLEMS,
+} from '../platform/openapi.ts'
+import { markEnded } from '../sessions/blacklist.ts'
+import { requireSession } from '../sessions/guard.ts'
+import { deleteSession } from '../sessions/queries.ts'
+import { signIn } from './sign-in.ts'
+
+export const signInRoutes = createRoutes()
+
+const credentials = z.strictObject({ email: emailField, password: triedPassword }).meta({ id: 'Credentials' })
+
+const CREDENTIALS_EXAMPLE = { email: 'john@example.com', password: 'securepassword123' }
+const TOKEN_EXAMPLE = 'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6IjNmOWEwYzEyIn0…'
+
+const tokenMembers = {
+  message: z.string(),
+  token: z.string().meta({ description: 'HS256 JWT; send it as `Authorization: Bearer <token>`' }),
+  token_type: z.literal('Bearer'),
+  expires_in: z.int().meta({ description: 'Seconds until the token expires' }),
+}
+
+const SIGN_IN_PROBLEMS = [
+  ...BODY_PROBLEMS,
+  'invalid_credentials',
+  'account_suspended',
+  'too_many_requests',
+  'sign_in_busy',
+  'unavailable',
+] as const
+
+const customerLogin = createRoute({
+  method: 'post',
+  path: '/customers/login',
+  operationId: 'signInCustomer',
+  tags: ['Sign-in'],
+  summary: 'Sign in as a customer',
+  description:
+    'Gives a token for 24 hours. A staff account gets the answer of a wrong password here; it uses /auth/login.',
+  middleware: [shed('SIGN_IN_RING')] as const,
+  request: { body: body(credentials, CREDENTIALS_EXAMPLE) },
+  responses: {
+    200: json(z.object({ ...tokenMembers, customer: customerSchema }), 'Signed in', {
+      message: 'Login successful',
+      token: TOKEN_EXAMPLE,
+      token_type: 'Bearer',
+      expires_in: 86_400,
+      customer: CUSTOMER_EXAMPLE,
+    }),
+    ...problems(...SIGN_IN_PROBLEMS),
+  },
+})
+
+signInRoutes.openapi(customerLogin, async (c) => {
+  const { email, password } = c.req.valid('json')
+  const { account, token, expiresIn } = await signIn(c.var.scope, email, password, 'customers')
+  return c.json(
+    {
+      message: 'Login successful',
+      token,
+      token_type: 'Bearer' as const,
+      expires_in: expiresIn,
+      customer: showCustomer(account),
+    },
+    200,
+  )
+})
+
+const login = createRoute({
+  method: 'post',
+  path: '/auth/login',
+  operationId: 'signIn',
+  tags: ['Sign-in'],
+  summary: 'Sign in, whatever the role',
+  middleware: [shed('SIGN_IN_RING')] as const,
+  request: { body: body(credentials, CREDENTIALS_EXAMPLE) },
+  responses: {
+    200: json(z.object({ ...tokenMembers, account: accountSchema }), 'Signed in', {
+      message: 'Login successful',
+      token: TOKEN_EXAMPLE,
+      token_type: 'Bearer',
+      expires_in: 86_400,
+      account: { ...CUSTOMER_EXAMPLE, role: 'customer' },
+    }),
+    ...problems(...SIGN_IN_PROBLEMS),
+  },
+})
+
+signInRoutes.openapi(login, async (c) => {
+  const { email, password } = c.req.valid('json')
+  const { account, token, expiresIn } = await signIn(c.var.scope, email, password, 'everyone')
+  return c.json(
+    {
+      message: 'Login successful',
+      token,
+      token_type: 'Bearer' as const,
+      expires_in: expiresIn,
+      account: showAccount(account),
+    },
+    200,
+  )
+})
+
+const logout = createRoute({
+  method: 'post',
+  path: '/auth/logout',
+  operationId: 'signOut',
+  tags: ['Sign-in'],
+  summary: 'Sign out: the session ends at once, everywhere',
+  security: bearer(),
+  middleware: [requireSession({ permission: 'profile:read' })] as const,
+  responses: {
+    200: json(z.object({ message: z.string() }), 'Signed out', { message: 'Logout successful' }),
+    ...problems(...SESSION_PROBLEMS, 'forbidden'),
+  },
+})
+
+signInRoutes.openapi(logout, async (c) => {
+  const { scope, actor } = c.var
+  const event = await signAuditEvent(scope.keys.auditMac, scope.facts, {
+    event: 'session.ended',
+    outcome: 'success',
+    actorId: actor.account.id,
+    subjectId: actor.account.id,
+    sessionId: actor.session.id,
+    details: { by: 'logout' },
+  })
+  await answered(
+    scope.db.batch([
+      deleteSession(scope.db, actor.session.id),
+      insertAuditEvent(scope.db, event, previousChangedOne),
+    ]),
+  )
+  scope.waitUntil(markEnded(scope.kv, [actor.session.id], 'session_ended', scope.facts.now))
+  return c.json({ message: 'Logout successful' }, 200)
+})

@@ -1,0 +1,117 @@
+/**
+ * Signing in with e-mail and password. Two round trips: one read, then one batch that opens the session
+ * or records the failure. An unknown account, a wrong password and a staff account at the customers'
+ * door get one answer after the same work.
+ */
+import { sql } from 'drizzle-orm'
+import { canonicalEmail } from '../accounts/email-address.ts'
+import { findCredentials, type Profile, updateRehashedPassword } from '../accounts/queries.ts'
+import type { SignInFailure } from '../audit/events.ts'
+import { insertAuditEvent, signAuditEvent } from '../audit/queries.ts'
+import { randomId } from '../crypto/random.ts'
+import { checkPassword } from '../passwords/check.ts'
+import { answered, previousChangedOne } from '../platform/database.ts'
+import { Problem } from '../platform/problem.ts'
+import type { RequestScope } from '../platform/request-scope.ts'
+import { ACCESS_TOKEN_SECONDS, issueAccessToken } from '../sessions/access-token.ts'
+import { insertSession, isLiveSession } from '../sessions/queries.ts'
+
+export interface SignedIn {
+  readonly account: Profile
+  readonly token: string
+  readonly expiresIn: number
+}
+
+type Door = 'customers' | 'everyone'
+
+/**
+ * Opens a session.
+ * @throws Problem `invalid_credentials`, `account_suspended` (only when the password is right),
+ *   `sign_in_busy`, `unavailable`
+ */
+export async function signIn(
+  scope: RequestScope,
+  email: string,
+  password: string,
+  door: Door,
+): Promise<SignedIn> {
+  const [account] = await answered(findCredentials(scope.db, canonicalEmail(email) ?? ''))
+  const verdict = await checkPassword(scope, password, account?.passwordHash)
+  if (!account?.passwordHash || !verdict.matches) {
+    const reason = account && !verdict.matches ? verdict.reason : 'unknown_account'
+    return failSignIn(scope, reason, account?.id)
+  }
+  if (door === 'customers' && account.role !== 'customer')
+    return failSignIn(scope, 'not_a_customer', account.id)
+  if (account.status === 'suspended') {
+    await recordFailure(scope, 'suspended', account.id)
+    throw new Problem('account_suspended')
+  }
+
+  const sessionId = randomId()
+  const opened = await openSession(scope, account.id, sessionId, account.passwordHash, verdict.rehash)
+  if (!opened) return failSignIn(scope, 'account_changed', account.id)
+  const { keys, settings, facts } = scope
+  const token = await issueAccessToken(
+    keys.accessToken,
+    settings,
+    { accountId: account.id, sessionId },
+    facts.now,
+  )
+  return { account, token, expiresIn: ACCESS_TOKEN_SECONDS }
+}
+
+/** Inserts the session if the account still is what was checked; everything else follows from that row. */
+async function openSession(
+  scope: RequestScope,
+  accountId: number,
+  sessionId: string,
+  checkedHash: string,
+  rehash: { hash: string; from: 'imported' | 'native' } | undefined,
+): Promise<boolean> {
+  const { db, facts, keys } = scope
+  const who = { outcome: 'success', actorId: accountId, subjectId: accountId, sessionId } as const
+  const sign = signAuditEvent
+  const succeeded = await sign(keys.auditMac, facts, {
+    ...who,
+    event: 'sign_in.succeeded',
+    details: { methods: ['password'] },
+  })
+  const insert = insertSession(db, { id: sessionId, accountId, checkedHash }, facts.now)
+  const record = insertAuditEvent(db, succeeded, isLiveSession(sessionId, facts.now))
+  if (!rehash) {
+    const [opened] = await answered(db.batch([insert, record]))
+    return opened.length === 1
+  }
+  const rehashed = await sign(keys.auditMac, facts, {
+    ...who,
+    event: 'password.rehashed',
+    details: { from: rehash.from },
+  })
+  // The session's insert compares with the old hash, so it comes before the new one is stored.
+  const [opened] = await answered(
+    db.batch([
+      insert,
+      record,
+      updateRehashedPassword(db, accountId, checkedHash, rehash.hash),
+      insertAuditEvent(db, rehashed, sql`${previousChangedOne} AND ${isLiveSession(sessionId, facts.now)}`),
+    ]),
+  )
+  return opened.length === 1
+}
+
+async function failSignIn(scope: RequestScope, reason: SignInFailure, accountId?: number): Promise<never> {
+  await recordFailure(scope, reason, accountId)
+  throw new Problem('invalid_credentials', { reason })
+}
+
+async function recordFailure(scope: RequestScope, reason: SignInFailure, accountId?: number): Promise<void> {
+  const event = await signAuditEvent(scope.keys.auditMac, scope.facts, {
+    event: 'sign_in.failed',
+    outcome: 'failure',
+    reason,
+    details: {},
+    ...(accountId !== undefined && { subjectId: accountId }),
+  })
+  await answered(insertAuditEvent(scope.db, event))
+}
