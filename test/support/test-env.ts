@@ -1,0 +1,6 @@
+/** The bindings of the Worker under test, and the migrations that the config passes along. */
+import type { D1Migration } from 'cloudflare:test'
+import { env } from 'cloudflare:workers'
+import type { Env } from '../../src/platform/settings.ts'
+
+export const testEnv = env as unknown as Env & { TEST_MIGRATIONS: D1Migration[] }
