@@ -40,11 +40,16 @@ const DROPPED_BY_UTS46 = /\p{Default_Ignorable_Code_Point}/u
 // RFC 1123 section 2.1. A last label that begins with a letter rules out every form of IPv4 address.
 const DNS_NAME = /^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/
 
+// The URL standard lets a host of ASCII letters pass unexamined, ill-formed punycode included. A last label
+// that is not ASCII makes the parser examine every label by UTS 46.
+const EXAMINED_LABEL = { typed: '.\u00fc', ascii: '.xn--tda' }
+
 function canonicalDomain(domain: string): string | undefined {
   if (FOREIGN_ASCII.test(domain) || DROPPED_BY_UTS46.test(domain)) return undefined
-  const host = URL.parse(`http://${domain}`)?.hostname
-  if (host === undefined || !DNS_NAME.test(host)) return undefined
-  return countLabels(host) === countLabels(domain) ? host : undefined
+  const examined = URL.parse(`http://${domain}${EXAMINED_LABEL.typed}`)?.hostname
+  if (!examined?.endsWith(EXAMINED_LABEL.ascii)) return undefined
+  const host = examined.slice(0, -EXAMINED_LABEL.ascii.length)
+  return DNS_NAME.test(host) && countLabels(host) === countLabels(domain) ? host : undefined
 }
 
 function countLabels(name: string): number {

@@ -27,7 +27,7 @@ type ScryptHash = {
 
 /**
  * Reads `scrypt:N:r:p$salt$hex` or `pbkdf2:sha1|sha256|sha512:iterations$salt$hex`. Returns undefined for any
- * other string, whatever it holds, in time bounded by a constant: parameters out of bounds, short or
+ * other string, whatever it holds, without deriving and in constant time: parameters out of bounds, short or
  * upper-case digests, the legacy `sha256$…` HMAC, other libraries' formats. Never throws.
  */
 export function parseWerkzeugHash(encoded: string): WerkzeugHash | undefined {
@@ -130,9 +130,7 @@ function readDecimal(text: string): number | undefined {
 }
 
 async function isDerivedFrom(password: string, hash: WerkzeugHash): Promise<boolean> {
-  const passwordBytes = utf8(password)
-  const saltBytes = utf8(hash.salt)
-  const candidate = await derive(passwordBytes, saltBytes, hash)
+  const candidate = await derive(utf8(password), utf8(hash.salt), hash)
   return crypto.subtle.timingSafeEqual(candidate, hash.derived)
 }
 

@@ -68,8 +68,7 @@ function startBlock(salted: HmacState, worker: HmacState, block: number, u: Uint
   t.set(u.subarray(0, t.length))
 }
 
-// Synchronous and small on purpose: a loop that contains an `await` is optimized badly. Restoring the keyed
-// state saves hashing both pads again, so an iteration costs two compressions instead of four.
+// Restoring the keyed state saves hashing both pads again: two compressions per iteration instead of four.
 function foldIterations(
   keyed: HmacState,
   worker: HmacState,
