@@ -1,0 +1,111 @@
+/** The bundled Worker in Miniflare behind a direct socket, so that a test can break its connections. */
+import { execFileSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { request } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
+
+export interface Reply {
+  readonly status: number
+  readonly headers: Record<string, string | string[] | undefined>
+  readonly body: Record<string, unknown>
+}
+
+export interface RunningWorker {
+  readonly url: URL
+  readonly stop: () => Promise<void>
+}
+
+export async function startWorker(): Promise<RunningWorker> {
+  const outdir = mkdtempSync(join(tmpdir(), 'worker-'))
+  execFileSync('wrangler', ['deploy', '--dry-run', '--outdir', outdir], { stdio: 'pipe' })
+  const files = readdirSync(outdir)
+  const secret = () => randomBytes(32).toString('base64url')
+  const miniflare = new Miniflare(
+    convertV4MiniflareOptions({
+      modules: files
+        .filter((name) => name === 'index.js' || name.endsWith('.txt'))
+        .sort((a, b) => Number(b === 'index.js') - Number(a === 'index.js'))
+        .map((name) => ({
+          type: name === 'index.js' ? ('ESModule' as const) : ('Text' as const),
+          path: join(outdir, name),
+        })),
+      modulesRoot: outdir,
+      compatibilityDate: '2026-08-04',
+      compatibilityFlags: ['enable_request_signal'],
+      d1Databases: { DB: 'queue-test' },
+      kvNamespaces: ['KV'],
+      ratelimits: {
+        SIGN_IN_RING: { namespace_id: '1', simple: { limit: 1000, period: 60 } },
+        REGISTRATION_RING: { namespace_id: '2', simple: { limit: 1000, period: 60 } },
+      },
+      bindings: { SECRET_KEY: secret(), DATA_KEY: secret() },
+      unsafeDirectSockets: [{}],
+    }),
+  )
+  const database = await miniflare.getD1Database('DB')
+  for (const name of readdirSync('migrations')
+    .filter((file) => file.endsWith('.sql'))
+    .sort()) {
+    for (const statement of statementsOf(readFileSync(join('migrations', name), 'utf8'))) {
+      await database.prepare(statement).run()
+    }
+  }
+  return {
+    url: await miniflare.unsafeGetDirectURL(),
+    stop: async () => {
+      await miniflare.dispose()
+      rmSync(outdir, { recursive: true })
+    },
+  }
+}
+
+/** Statements end with `;` at a line's end; a trigger's body ends with `END;`. */
+function statementsOf(sql: string): string[] {
+  const lines = sql.split('\n').filter((line) => !line.startsWith('--'))
+  const statements: string[] = []
+  let current = ''
+  for (const line of lines) {
+    current += `${line}\n`
+    const isInTrigger = /CREATE TRIGGER/.test(current) && !/END;\s*$/.test(current)
+    if (/;\s*$/.test(line) && !isInTrigger) {
+      statements.push(current)
+      current = ''
+    }
+  }
+  return statements
+}
+
+export interface Call {
+  readonly reply: Promise<Reply>
+  /** Resets the connection, as a client does that vanishes; a plain close cancels nothing. */
+  readonly reset: () => void
+}
+
+/** A POST on a connection of its own. */
+export function post(url: URL, path: string, body: unknown): Call {
+  const payload = JSON.stringify(body)
+  const outgoing = request(`${url.origin}${path}`, {
+    method: 'POST',
+    agent: false,
+    headers: { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(payload) },
+  })
+  const reply = new Promise<Reply>((resolve, reject) => {
+    outgoing.on('error', reject)
+    outgoing.on('response', (incoming) => {
+      let text = ''
+      incoming.on('error', reject)
+      incoming.on('data', (chunk) => {
+        text += chunk
+      })
+      incoming.on('end', () =>
+        resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, body: JSON.parse(text) }),
+      )
+    })
+  })
+  reply.catch(() => undefined)
+  outgoing.end(payload)
+  return { reply, reset: () => outgoing.socket?.resetAndDestroy() }
+}
