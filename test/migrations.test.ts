@@ -1,0 +1,82 @@
+/** Each migration meets tables that hold rows, and loses none of them. */
+import { applyD1Migrations, reset } from 'cloudflare:test'
+import { describe, expect, it } from 'vitest'
+import { NEWEST_MIGRATION } from '../src/platform/version.ts'
+import { testEnv } from './support/test-env.ts'
+
+/** One row for every table, parents first; a new table needs a line here. */
+const ROWS: Record<string, string> = {
+  accounts:
+    "INSERT INTO accounts (role, email, email_canonical, first_name, last_name, created_at, updated_at) VALUES ('customer', 'a@b.c', 'a@b.c', 'A', 'B', 1, 1)",
+  sessions: "INSERT INTO sessions VALUES ('s', 1, 1, 1, 2)",
+  link_tokens: "INSERT INTO link_tokens VALUES ('h', 1, 'password_reset', 1, 2)",
+  audit_events:
+    "INSERT INTO audit_events (event_id, occurred_at, event, outcome, details, key_id, mac) VALUES ('e', 1, 'x', 'success', '{}', 'k', 'm')",
+  audit_repeats: "INSERT INTO audit_repeats VALUES ('g', 1, 1)",
+  operator_actions:
+    "INSERT INTO operator_actions (event, account_id, created_at) VALUES ('account.created', 1, 1)",
+  mechanics:
+    "INSERT INTO mechanics (name, email, email_canonical, created_at, updated_at) VALUES ('M', 'm@b.c', 'm@b.c', 1, 1)",
+  service_tickets:
+    "INSERT INTO service_tickets (customer_id, description, service_at, created_at, updated_at) VALUES (1, 'D', 1, 1, 1)",
+  service_mechanics: 'INSERT INTO service_mechanics VALUES (1, 1)',
+}
+
+async function tables(): Promise<string[]> {
+  const { results } = await testEnv.DB.prepare(
+    "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%' AND name NOT LIKE '\\_cf%' ESCAPE '\\' AND name <> 'd1_migrations'",
+  ).all<{ name: string }>()
+  return results.map(({ name }) => name)
+}
+
+async function countRows(names: string[]): Promise<Record<string, number | null>> {
+  const counts = names.map(async (name) => [
+    name,
+    await testEnv.DB.prepare(`SELECT count(*) AS n FROM "${name}"`).first<number>('n'),
+  ])
+  return Object.fromEntries(await Promise.all(counts))
+}
+
+describe('the migrations', () => {
+  it('keep every row that earlier ones made room for', async () => {
+    await reset()
+    const filled = new Set<string>()
+    for (const migration of testEnv.TEST_MIGRATIONS) {
+      const before = await countRows([...filled])
+      await applyD1Migrations(testEnv.DB, [migration])
+      expect(await countRows([...filled]), migration.name).toEqual(before)
+      const present = await tables()
+      for (const [name, insert] of Object.entries(ROWS)) {
+        if (!present.includes(name) || filled.has(name)) continue
+        await testEnv.DB.prepare(insert).run()
+        filled.add(name)
+      }
+      expect([...filled].sort(), migration.name).toEqual(present.sort())
+    }
+    expect(filled.size).toBe(Object.keys(ROWS).length)
+  })
+
+  it('end with the one that the code expects', () => {
+    expect(testEnv.TEST_MIGRATIONS.at(-1)?.name).toBe(NEWEST_MIGRATION)
+  })
+
+  it('give the first account and the first ticket id 1', async () => {
+    const { results } = await testEnv.DB.prepare(
+      'SELECT (SELECT min(id) FROM accounts) AS account, (SELECT min(id) FROM service_tickets) AS ticket',
+    ).all()
+    expect(results).toEqual([{ account: 1, ticket: 1 }])
+  })
+
+  it('keep a ticket when its customer goes, and drop what belongs to the person', async () => {
+    await testEnv.DB.prepare('DELETE FROM accounts WHERE id = 1').run()
+    expect(await countRows(['service_tickets', 'sessions', 'link_tokens', 'service_mechanics'])).toEqual({
+      service_tickets: 1,
+      sessions: 0,
+      link_tokens: 0,
+      service_mechanics: 1,
+    })
+    expect(
+      await testEnv.DB.prepare('SELECT customer_id FROM service_tickets').first('customer_id'),
+    ).toBeNull()
+  })
+})
