@@ -1,0 +1,116 @@
+/** S117: the documents say what the code does. */
+import { globSync, readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { PERMISSIONS, ROLES, reachOf } from '../../src/access/roles.ts'
+import { CALLS, ITERATIONS_PER_CALL } from '../../src/crypto/password-hash.ts'
+
+const read = (path: string) => readFileSync(path, 'utf8')
+const security = read('docs/security.md')
+
+/** The cells of every table row of a document. */
+const rows = (text: string) =>
+  text
+    .split('\n')
+    .filter((line) => line.startsWith('|'))
+    .map((line) =>
+      line
+        .split('|')
+        .slice(1, -1)
+        .map((cell) => cell.trim()),
+    )
+
+const rowOf = (label: string) => rows(security).find(([first]) => first === label)
+
+/** A constant as it stands in a file; some of the files run in workerd only. */
+function constant(path: string, name: string): number {
+  const [, value] = new RegExp(`const ${name} = ([\\d_]+)`).exec(read(path)) ?? []
+  if (value === undefined) throw new Error(`${name} is not in ${path}`)
+  return Number(value.replaceAll('_', ''))
+}
+
+describe('docs/security.md', () => {
+  it.each(['Timeouts', 'Throttle', 'Roles', 'Passwords', 'Log inventory', 'Deviations from the standards'])(
+    'S117: has the heading %s',
+    (heading) => {
+      expect(security).toContain(`\n## ${heading}\n`)
+    },
+  )
+
+  it('S117: tells the timeouts that the code has', () => {
+    expect(rowOf('access token')?.[1]).toBe(
+      `${constant('src/sessions/access-token.ts', 'ACCESS_TOKEN_SECONDS')} s`,
+    )
+    expect(rowOf('session')?.[1]).toBe(`${constant('src/sessions/queries.ts', 'SESSION_SECONDS')} s`)
+    expect(rowOf('memory of what KV said')?.[1]).toBe(
+      `${constant('src/sessions/blacklist.ts', 'RECALL_SECONDS')} s`,
+    )
+    expect(rowOf('one-time link')?.[1]).toBe(
+      `${constant('scripts/staff-accounts.ts', 'RESET_TOKEN_SECONDS')} s`,
+    )
+    const [, fresh] =
+      /FRESH_AUTH_SECONDS: seconds\(0, 86_400, (\d+)\)/.exec(read('src/platform/settings.ts')) ?? []
+    expect(rowOf('fresh sign-in, by default')?.[1]).toBe(`${fresh} s`)
+  })
+
+  it('S117: tells the limits that wrangler.toml has', () => {
+    const limits = [
+      ...read('wrangler.toml').matchAll(
+        /name = "(\w+_RING)"\n.*\nsimple = \{ limit = (\d+), period = (\d+) \}/g,
+      ),
+    ]
+    expect(limits).toHaveLength(2)
+    for (const [, name, limit, period] of limits) {
+      const row = rows(security).find((cells) => cells[2] === `\`${name}\``)
+      expect(row?.[1]).toBe(`${limit} in ${period} s`)
+    }
+  })
+
+  it('S117: tells the password rules that the code has', () => {
+    expect(rowOf('maximum length')?.[1]).toBe(
+      `${constant('src/passwords/policy.ts', 'PASSWORD_MAX_LENGTH')} code points`,
+    )
+    expect(rowOf('iterations per call')?.[1]).toBe(String(ITERATIONS_PER_CALL))
+    expect(rowOf('calls')?.[1]).toBe(String(CALLS))
+  })
+
+  it('S117: has the table of roles that the code has', () => {
+    for (const permission of PERMISSIONS) {
+      const row = rowOf(`\`${permission}\``)
+      expect(row?.slice(1), permission).toEqual(ROLES.map((role) => reachOf(role, permission) ?? ''))
+    }
+  })
+
+  it('names tests that exist', () => {
+    const named = [
+      ...security.matchAll(/`((?:threats|crypto|contract|sessions|node|passwords)\/[\w-]+)`/g),
+    ].map(([, name]) => name)
+    expect(named.length).toBeGreaterThan(8)
+    const present = globSync('test/**/*.test.ts')
+    for (const name of named) expect(present, name).toContain(`test/${name}.test.ts`)
+  })
+})
+
+describe('docs/storage.md', () => {
+  it('has a row for every table', () => {
+    const tables = globSync('migrations/*.sql').flatMap((path) =>
+      [...read(path).matchAll(/CREATE TABLE (\w+)/g)].map(([, name]) => name),
+    )
+    expect(tables.length).toBeGreaterThan(5)
+    for (const table of tables) expect(read('docs/storage.md')).toContain(`| \`${table}\` |`)
+  })
+})
+
+describe('every document', () => {
+  it('links to files that exist', () => {
+    const documents = [...globSync('*.md'), ...globSync('docs/**/*.md'), 'migrations/README.md']
+    for (const path of documents) {
+      for (const [, target = ''] of read(path).matchAll(/\]\((?!https?:|#)([^)#]+)/g)) {
+        const folder = path.includes('/') ? path.slice(0, path.lastIndexOf('/') + 1) : ''
+        expect(
+          () => readFileSync(new URL(`file:///${process.cwd()}/${folder}${target}`)),
+          `${path}: ${target}`,
+        ).not.toThrow()
+      }
+    }
+  })
+})
