@@ -106,10 +106,7 @@ describe('every document', () => {
     for (const path of documents) {
       for (const [, target = ''] of read(path).matchAll(/\]\((?!https?:|#)([^)#]+)/g)) {
         const folder = path.includes('/') ? path.slice(0, path.lastIndexOf('/') + 1) : ''
-        expect(
-          () => readFileSync(new URL(`file:///${process.cwd()}/${folder}${target}`)),
-          `${path}: ${target}`,
-        ).not.toThrow()
+        expect(() => read(`${folder}${target}`), `${path}: ${target}`).not.toThrow()
       }
     }
   })

@@ -13,8 +13,11 @@ export interface Reply {
   readonly body: Record<string, unknown>
 }
 
+type Database = Awaited<ReturnType<Miniflare['getD1Database']>>
+
 export interface RunningWorker {
   readonly url: URL
+  readonly database: Database
   readonly stop: () => Promise<void>
 }
 
@@ -55,6 +58,7 @@ export async function startWorker(): Promise<RunningWorker> {
   }
   return {
     url: await miniflare.unsafeGetDirectURL(),
+    database,
     stop: async () => {
       await miniflare.dispose()
       rmSync(outdir, { recursive: true })

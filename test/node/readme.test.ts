@@ -1,0 +1,80 @@
+/** The README's curls, run in their order on an empty database, answer what the README prints. */
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createAccountStatements, makeResetToken } from '../../scripts/staff-accounts.ts'
+import { post, type RunningWorker, startWorker } from './running-worker.ts'
+
+interface Example {
+  readonly command: string
+  readonly printed: unknown
+}
+
+/** Each `bash` block with curl in it, and the `json` block after it. */
+const examples = [
+  ...readFileSync('README.md', 'utf8').matchAll(/```bash\n([^`]*curl [^`]*)```\n```json\n([^`]*)```/g),
+].map(([, command = '', printed = '']): Example => ({ command, printed: JSON.parse(printed) }))
+
+const BOSS = { email: 'boss@shop.test', password: 'a-long-new-passphrase' }
+
+let worker: RunningWorker
+const variables: Record<string, string> = {}
+
+beforeAll(async () => {
+  worker = await startWorker()
+})
+
+afterAll(() => worker.stop())
+
+/** What `npm run account -- create` writes; the command itself works on wrangler's own database. */
+async function createBoss(): Promise<string> {
+  const now = Math.floor(Date.now() / 1000)
+  const reset = makeResetToken(now)
+  const boss = {
+    role: 'admin',
+    email: BOSS.email,
+    canonicalEmail: BOSS.email,
+    firstName: 'Shop',
+    lastName: 'Admin',
+  } as const
+  for (const statement of createAccountStatements(boss, reset)) await worker.database.prepare(statement).run()
+  return reset.token
+}
+
+async function run({ command }: Example): Promise<Record<string, unknown>> {
+  if (command.includes('$RESET_TOKEN')) variables['RESET_TOKEN'] = await createBoss()
+  if (command.includes('$STAFF_TOKEN')) {
+    const { body } = await post(worker.url, '/auth/login', BOSS).reply
+    variables['STAFF_TOKEN'] = String(body['token'])
+  }
+  const script = command.replace(/^npm .*\n/m, '').replaceAll('http://127.0.0.1:8787', worker.url.origin)
+  const output = execFileSync('bash', ['-c', script.replaceAll('curl ', 'curl -sS ')], {
+    env: { ...process.env, ...variables },
+    encoding: 'utf8',
+  })
+  const answer = JSON.parse(output) as Record<string, unknown>
+  if (typeof answer['token'] === 'string') variables['TOKEN'] = answer['token']
+  return answer
+}
+
+/** Tokens, random ids and times differ from run to run; that they are there does not. */
+function masked(value: unknown): unknown {
+  const text = JSON.stringify(value)
+    .replace(/"eyJ[^"]*"/g, '"(token)"')
+    .replace(/"[A-Za-z0-9_-]{22}"/g, '"(random id)"')
+    .replace(/"\d{4}-\d\d-\d\dT[\d:.]+Z"/g, '"(time)"')
+  return JSON.parse(text)
+}
+
+describe('the README', () => {
+  it('has an example for every flow', () => {
+    expect(examples.length).toBeGreaterThanOrEqual(10)
+  })
+
+  it.each(examples.map((example) => [example.command.split('\n')[0] ?? '', example] as const))(
+    'prints what `%s` answers',
+    async (_, example) => {
+      expect(masked(await run(example))).toEqual(masked(example.printed))
+    },
+  )
+})
