@@ -10,6 +10,10 @@ export const SECRET_BYTES = 32
 /** Of 32 random bytes fewer than 20 differ about once in 10^12 draws. */
 const DISTINCT_BYTES = 20
 
+/** Of 43 random characters as many neighbours are of one class about once in 10^9 draws; of typed ones, most. */
+const ONE_CLASS_SHARE = 0.85
+const NEIGHBOURS_OF_ONE_CLASS = /[a-z](?=[a-z])|[A-Z](?=[A-Z])|[0-9](?=[0-9])/g
+
 // HMAC keys printed in RFC 7515 A.1, RFC 7520 §3.5, RFC 7517 A.3 and RFC 7516 A.
 const PUBLISHED_SECRETS = new Set([
   'AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow',
@@ -37,5 +41,7 @@ function looksTyped(text: string, bytes: Uint8Array): boolean {
   const encodedPhrase = bytes.every((byte) => byte >= 0x20 && byte < 0x7f)
   const stride = (bytes[1] ?? 0) - (bytes[0] ?? 0)
   const sequence = bytes.every((byte, i) => i === 0 || byte === (((bytes[i - 1] ?? 0) + stride) & 0xff))
-  return wordsWithSeparators || encodedPhrase || sequence || new Set(bytes).size < DISTINCT_BYTES
+  const ofOneClass = text.match(NEIGHBOURS_OF_ONE_CLASS)?.length ?? 0
+  const longRuns = ofOneClass > ONE_CLASS_SHARE * (text.length - 1)
+  return wordsWithSeparators || encodedPhrase || sequence || longRuns || new Set(bytes).size < DISTINCT_BYTES
 }

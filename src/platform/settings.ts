@@ -16,9 +16,16 @@ export interface Env {
 const seconds = (min: number, max: number, fallback: number) =>
   z.coerce.number().int().min(min).max(max).default(fallback)
 
+/** A claim's text: short enough that no token gets longer than what is accepted back. */
+const claimText = (fallback: string) =>
+  z
+    .string()
+    .regex(/^[\x20-\x7e]{1,128}$/)
+    .default(fallback)
+
 const variables = z.object({
-  TOKEN_ISSUER: z.string().min(1).default('mechanic-shop-api'),
-  TOKEN_AUDIENCE: z.string().min(1).default('mechanic-shop'),
+  TOKEN_ISSUER: claimText('mechanic-shop-api'),
+  TOKEN_AUDIENCE: claimText('mechanic-shop'),
   SHOP_NAME: z.string().min(1).default('Mechanic Shop'),
   PASSWORD_MIN_LENGTH: z.coerce.number().int().min(6).max(64).default(6),
   FRESH_AUTH_SECONDS: seconds(0, 86_400, 600),
@@ -100,8 +107,11 @@ function secretNames(env: Record<string, unknown>, name: string): string[] {
 
 function readSecrets(env: Record<string, unknown>, name: string) {
   const keys: Uint8Array<ArrayBuffer>[] = []
-  const faults: string[] = []
-  for (const key of secretNames(env, name)) {
+  const names = secretNames(env, name)
+  // `SECRET_KEY_02` would be ignored, and its owner would believe the key to be rotated.
+  const misnamed = Object.keys(env).filter((key) => key.startsWith(`${name}_`) && !names.includes(key))
+  const faults = misnamed.map((key) => `${key}: not a name of a key, expected ${name}_2, ${name}_3 …`)
+  for (const key of names) {
     const decoded = decodeSecret(env[key])
     if ('bytes' in decoded) keys.push(decoded.bytes)
     else faults.push(`${key}: ${decoded.fault}`)
