@@ -82,12 +82,18 @@ export function insertCustomer(db: Database, customer: NewCustomer, now: number)
     WHERE NOT EXISTS (SELECT 1 FROM ${accounts} WHERE email_canonical = ${customer.emailCanonical})`)
 }
 
-/** Replaces a hash by another of the same password, if it is still the one that was checked. */
-export function updateRehashedPassword(db: Database, id: number, checkedHash: string, newHash: string) {
+/** Replaces a hash by another of the same password, if it is still the one that was checked and a condition holds. */
+export function updateRehashedPassword(
+  db: Database,
+  id: number,
+  checkedHash: string,
+  newHash: string,
+  when: SQL,
+) {
   return db
     .update(accounts)
     .set({ passwordHash: newHash })
-    .where(and(eq(accounts.id, id), eq(accounts.passwordHash, checkedHash)))
+    .where(and(eq(accounts.id, id), eq(accounts.passwordHash, checkedHash), when))
 }
 
 export type ProfileChanges = Partial<{

@@ -21,7 +21,7 @@ import type { RequestScope } from '../platform/request-scope.ts'
 import { markEnded } from '../sessions/blacklist.ts'
 import type { Actor } from '../sessions/guard.ts'
 import { deleteSessionsOf, isLiveSession } from '../sessions/queries.ts'
-import { requireFreshness } from './freshness.ts'
+import { requireFreshness, whyRefused } from './freshness.ts'
 import { PROFILE_FIELDS, type ProfileInput } from './schemas.ts'
 
 /**
@@ -90,7 +90,7 @@ async function writeChanges(
       : [deleteSessionsOf(db, target.id, previousChangedOne, actor.session.id)]
   const [changed, ...rest] = await answered(db.batch([update, ...followUps, ...endOthers]))
   const [profile] = changed
-  if (!profile) throw await whyUnchanged(scope, target, changes)
+  if (!profile) throw await whyUnchanged(scope, actor, target, changes)
   const ended = endOthers.length > 0 ? ((rest.at(-1) ?? []) as { id: string }[]) : []
   scope.waitUntil(
     markEnded(
@@ -126,10 +126,15 @@ function sign(scope: RequestScope, event: AuditFacts<AuditEventName>): Promise<S
   return signAuditEvent(scope.keys.auditMac, scope.facts, event)
 }
 
-async function whyUnchanged(scope: RequestScope, target: Profile, changes: ProfileChanges): Promise<Problem> {
+async function whyUnchanged(
+  scope: RequestScope,
+  actor: Actor,
+  target: Profile,
+  changes: ProfileChanges,
+): Promise<Problem> {
   if (changes.emailCanonical !== undefined) {
     const [holder] = await answered(findAccountIdByEmail(scope.db, changes.emailCanonical))
     if (holder && holder.id !== target.id) return new Problem('email_taken')
   }
-  return new Problem('invalid_token', { reason: 'ended during the request' })
+  return whyRefused(scope, actor)
 }

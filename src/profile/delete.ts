@@ -3,12 +3,11 @@ import { and, sql } from 'drizzle-orm'
 import { deleteCustomer, type Profile } from '../accounts/queries.ts'
 import { insertAuditEvent, signAuditEvent } from '../audit/queries.ts'
 import { answered, previousChangedOne } from '../platform/database.ts'
-import { Problem } from '../platform/problem.ts'
 import type { RequestScope } from '../platform/request-scope.ts'
 import { markEnded } from '../sessions/blacklist.ts'
 import type { Actor } from '../sessions/guard.ts'
 import { isLiveSession, listSessionIds } from '../sessions/queries.ts'
-import { requireFreshness } from './freshness.ts'
+import { requireFreshness, whyRefused } from './freshness.ts'
 
 /**
  * Deletes a customer's account with its sessions and link tokens.
@@ -39,7 +38,7 @@ export async function deleteAccount(
       insertAuditEvent(db, event, previousChangedOne),
     ]),
   )
-  if (deleted.meta.changes === 0) throw new Problem('invalid_token', { reason: 'ended during the request' })
+  if (deleted.meta.changes === 0) throw await whyRefused(scope, actor)
   scope.waitUntil(
     markEnded(
       scope.kv,

@@ -11,6 +11,7 @@ import { answered } from '../platform/database.ts'
 import { Problem, reauthenticationRequired } from '../platform/problem.ts'
 import type { RequestScope } from '../platform/request-scope.ts'
 import type { Actor, Session } from '../sessions/guard.ts'
+import { findSession } from '../sessions/queries.ts'
 
 /** Whether a sign-in is recent enough; a limit of 0 seconds means never. */
 export function isFresh(session: Session, freshAuthSeconds: number, now: number): boolean {
@@ -31,6 +32,19 @@ export async function requireFreshness(
   if (currentPassword !== undefined) return requireCurrentPassword(scope, actor, currentPassword)
   if (isFresh(actor.session, settings.freshAuthSeconds, facts.now)) return undefined
   throw reauthenticationRequired(settings.freshAuthSeconds)
+}
+
+/**
+ * Why a change did not hold although it was allowed when the request began: its session has ended, or
+ * the password that proved it was changed, or hashed anew, meanwhile.
+ */
+export async function whyRefused(scope: RequestScope, actor: Actor): Promise<Problem> {
+  const { db, facts, settings } = scope
+  const [row] = await answered(findSession(db, actor.session.id, actor.account.id, facts.now))
+  const isLive = row !== undefined && row.sessionId !== null && row.status === 'active'
+  return isLive
+    ? reauthenticationRequired(settings.freshAuthSeconds)
+    : new Problem('invalid_token', { reason: 'ended during the request' })
 }
 
 async function requireCurrentPassword(scope: RequestScope, actor: Actor, password: string): Promise<SQL> {

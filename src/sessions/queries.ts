@@ -54,9 +54,11 @@ export function insertSession(db: Database, session: NewSession, now: number) {
     .returning({ id: sessions.id })
 }
 
-/** The session exists and has not expired. */
+/** The session exists and has not expired, and its account is active. */
 export function isLiveSession(id: string, now: number): SQL {
-  return sql`EXISTS (SELECT 1 FROM ${sessions} AS live WHERE live.id = ${id} AND live.expires_at > ${now})`
+  return sql`EXISTS (
+    SELECT 1 FROM ${sessions} AS live JOIN ${accounts} AS holder ON holder.id = live.account_id
+    WHERE live.id = ${id} AND live.expires_at > ${now} AND holder.status = 'active')`
 }
 
 export function deleteSession(db: Database, id: string) {

@@ -3,7 +3,6 @@
  * or records the failure. An unknown account, a wrong password and a staff account at the customers'
  * door get one answer after the same work.
  */
-import { sql } from 'drizzle-orm'
 import { canonicalEmail } from '../accounts/email-address.ts'
 import { findCredentials, type Profile, updateRehashedPassword } from '../accounts/queries.ts'
 import type { SignInFailure } from '../audit/events.ts'
@@ -34,6 +33,7 @@ export async function signIn(
   email: string,
   password: string,
   door: Door,
+  isRetry = false,
 ): Promise<SignedIn> {
   const [account] = await answered(findCredentials(scope.db, canonicalEmail(email) ?? ''))
   const verdict = await checkPassword(scope, password, account?.passwordHash)
@@ -50,7 +50,9 @@ export async function signIn(
 
   const sessionId = randomId()
   const opened = await openSession(scope, account.id, sessionId, account.passwordHash, verdict.rehash)
-  if (!opened) return failSignIn(scope, 'account_changed', account.id)
+  if (!opened && isRetry) return failSignIn(scope, 'account_changed', account.id)
+  // Another sign-in of the same person may have made the hash anew meanwhile; whatever it was, look again.
+  if (!opened) return signIn(scope, email, password, door, true)
   const { keys, settings, facts } = scope
   const token = await issueAccessToken(
     keys.accessToken,
@@ -78,7 +80,8 @@ async function openSession(
     details: { methods: ['password'] },
   })
   const insert = insertSession(db, { id: sessionId, accountId, checkedHash }, facts.now)
-  const record = insertAuditEvent(db, succeeded, isLiveSession(sessionId, facts.now))
+  const isOpened = isLiveSession(sessionId, facts.now)
+  const record = insertAuditEvent(db, succeeded, isOpened)
   if (!rehash) {
     const [opened] = await answered(db.batch([insert, record]))
     return opened.length === 1
@@ -93,8 +96,8 @@ async function openSession(
     db.batch([
       insert,
       record,
-      updateRehashedPassword(db, accountId, checkedHash, rehash.hash),
-      insertAuditEvent(db, rehashed, sql`${previousChangedOne} AND ${isLiveSession(sessionId, facts.now)}`),
+      updateRehashedPassword(db, accountId, checkedHash, rehash.hash, isOpened),
+      insertAuditEvent(db, rehashed, previousChangedOne),
     ]),
   )
   return opened.length === 1
