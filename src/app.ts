@@ -2,7 +2,7 @@
 import { methodNotAllowed } from 'hono/method-not-allowed'
 import { customerRoutes } from './customers/routes.ts'
 import { passwordRoutes } from './passwords/routes.ts'
-import { openApiDocument } from './platform/document.ts'
+import { documentRoute, openApiDocument } from './platform/document.ts'
 import { answerError } from './platform/on-error.ts'
 import {
   allowOrigins,
@@ -13,11 +13,12 @@ import {
   requireSettings,
 } from './platform/onion.ts'
 import { createRoutes } from './platform/openapi.ts'
-import { Problem } from './platform/problem.ts'
+import { Problem, problemResponse } from './platform/problem.ts'
 import { platformRoutes } from './platform/routes.ts'
 import { profileRoutes } from './profile/routes.ts'
 import { serviceTicketRoutes } from './service-tickets/routes.ts'
 import { signInRoutes } from './sign-in/routes.ts'
+import { webRoutes } from './web/routes.ts'
 
 export const app = createRoutes()
 
@@ -31,10 +32,14 @@ app.route('/', customerRoutes)
 app.route('/', profileRoutes)
 app.route('/', passwordRoutes)
 app.route('/', serviceTicketRoutes)
-app.get('/openapi.json', (c) => c.json(openApiDocument(app), 200, { 'Cache-Control': 'public, max-age=300' }))
+app.route('/', webRoutes)
+app.openapi(documentRoute, (c) =>
+  c.json(openApiDocument(app) as { openapi: string }, 200, { 'Cache-Control': 'public, max-age=300' }),
+)
 
 app.onError(answerError)
-app.notFound((c) => answerError(new Problem('not_found'), c))
+// Not through `answerError`: what counts as an error is never turned into a 405.
+app.notFound((c) => problemResponse(new Problem('not_found'), c.var.facts.requestId))
 
 function refuseMethod(c: Parameters<typeof answerError>[1], methods: string[]): Response {
   return answerError(new Problem('method_not_allowed', { headers: { Allow: methods.join(', ') } }), c)

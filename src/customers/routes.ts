@@ -30,7 +30,9 @@ import { requireOwnOr } from './target.ts'
 export const customerRoutes = createRoutes()
 
 const ONE_CUSTOMER = '/customers/{id{[1-9][0-9]*}}'
-const idParam = z.object({ id: z.string().meta({ example: '1', format: 'int64' }) })
+const idParam = z.object({
+  id: z.string().meta({ type: 'integer', format: 'int64', minimum: 1, example: 1 }),
+})
 
 const SENSITIVE_PROBLEMS = [
   'reauthentication_required',

@@ -6,6 +6,10 @@ import { createMiddleware } from 'hono/factory'
 import { Problem } from '../platform/problem.ts'
 import { addressKey } from '../platform/request-facts.ts'
 import type { AppEnv } from '../platform/request-scope.ts'
+import { within } from '../platform/time-limit.ts'
+
+/** The binding counts in memory beside the Worker; if it takes seconds, it is broken. */
+const ANSWER_WITHIN_MS = 2_000
 
 /** Spends one request of the ring before the route does anything. */
 export function shed(ring: 'SIGN_IN_RING' | 'REGISTRATION_RING') {
@@ -20,7 +24,9 @@ export function shed(ring: 'SIGN_IN_RING' | 'REGISTRATION_RING') {
  * @throws Problem `too_many_requests`; `unavailable` when that cannot be told
  */
 export async function spend(ring: RateLimit, address: string | undefined): Promise<void> {
-  const { success } = await ring.limit({ key: addressKey(address) }).catch((cause: unknown) => {
+  // In an async function, so that a binding that throws at once is caught as well.
+  const ask = async () => ring.limit({ key: addressKey(address) })
+  const { success } = await within(ANSWER_WITHIN_MS, ask()).catch((cause: unknown) => {
     throw new Problem('unavailable', { reason: 'rate limit binding', cause })
   })
   if (!success) throw new Problem('too_many_requests')

@@ -5,6 +5,7 @@
 import { sql } from 'drizzle-orm'
 import { type DrizzleD1Database, drizzle } from 'drizzle-orm/d1'
 import { Problem } from './problem.ts'
+import { within } from './time-limit.ts'
 
 export type Database = DrizzleD1Database
 
@@ -17,14 +18,10 @@ const ANSWER_WITHIN_MS = 8_000
 
 /** The query's result, or Problem `unavailable` when D1 fails or does not answer in time. */
 export async function answered<T>(query: PromiseLike<T>): Promise<T> {
-  const { promise: tooLate, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => reject(new Error('no answer in time')), ANSWER_WITHIN_MS)
   try {
-    return await Promise.race([query, tooLate])
+    return await within(ANSWER_WITHIN_MS, query)
   } catch (error) {
-    throw new Problem('unavailable', { reason: `database: ${rootMessage(error)}` })
-  } finally {
-    clearTimeout(timer)
+    throw new Problem('unavailable', { reason: `database: ${describeFailure(error)}` })
   }
 }
 
@@ -34,9 +31,12 @@ export async function answered<T>(query: PromiseLike<T>): Promise<T> {
  */
 export const previousChangedOne = sql`changes() = 1`
 
-/** The innermost message: drizzle's own holds the bound values, among them hashes and addresses. */
-function rootMessage(error: unknown): string {
+/** What of an error's text is safe to log: codes and names of the schema. The rest can quote bound values. */
+const SAFE_WORDS = /D1_[A-Z_]+|SQLITE_[A-Z_]+|no such (?:table|column): [\w.]+|no answer in time/g
+
+function describeFailure(error: unknown): string {
   let root = error
   while (root instanceof Error && root.cause !== undefined) root = root.cause
-  return root instanceof Error && !root.message.startsWith('Failed query') ? root.message : 'failed'
+  const words = root instanceof Error ? root.message.match(SAFE_WORDS) : undefined
+  return words?.join(', ') ?? 'failed'
 }

@@ -1,9 +1,23 @@
 /** The OpenAPI 3.1 document, made from the routes' own schemas. */
 import type { OpenAPIHono } from '@hono/zod-openapi'
+import * as z from 'zod'
+import { createRoute, json, problems } from './openapi.ts'
 import type { AppEnv } from './request-scope.ts'
 import { SERVICE_NAME, VERSION } from './version.ts'
 
 type OpenApiDocument = ReturnType<OpenAPIHono<AppEnv>['getOpenAPI31Document']>
+
+export const documentRoute = createRoute({
+  method: 'get',
+  path: '/openapi.json',
+  operationId: 'getOpenApiDocument',
+  tags: ['Service'],
+  summary: 'This document',
+  responses: {
+    200: json(z.looseObject({ openapi: z.string() }), 'An OpenAPI 3.1 document', { openapi: '3.1.0' }),
+    ...problems(),
+  },
+})
 
 let document: OpenApiDocument | undefined
 

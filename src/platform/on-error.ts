@@ -8,17 +8,21 @@ export function answerError(error: unknown, c: AppContext): Response {
   const problem = toProblem(error)
   if (problem.code === 'internal_error') {
     // The message of an unknown error may hold anything; its name and place do not.
-    const place =
-      error instanceof Error ? error.stack?.split('\n').find((line) => line.trim().startsWith('at ')) : ''
     logAlert('internal_error', {
       request_id: c.var.facts.requestId,
       name: error instanceof Error ? error.name : typeof error,
-      at: place?.trim(),
+      at: error instanceof Error ? placeOf(error) : undefined,
     })
   }
   // `c.error` feeds the request's log line.
   c.error = problem
   return problemResponse(problem, c.var.facts.requestId)
+}
+
+/** The first frame of the stack, looked for behind the message: that may have lines like a frame too. */
+function placeOf({ stack = '', message }: Error): string | undefined {
+  const frames = stack.slice(stack.indexOf(message) + message.length).split('\n')
+  return frames.find((line) => line.trim().startsWith('at '))?.trim()
 }
 
 function toProblem(error: unknown): Problem {

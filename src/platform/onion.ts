@@ -35,6 +35,8 @@ export const protectAnswer = secureHeaders({
   crossOriginResourcePolicy: 'same-origin',
   referrerPolicy: 'no-referrer',
   xFrameOptions: 'DENY',
+  // A page has a policy of its own.
+  overwrite: false,
 })
 
 const LOOPBACK = /^(?:localhost|(?:.+\.)?localhost|127(?:\.\d{1,3}){3}|\[::1\])$/
@@ -71,10 +73,14 @@ const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']
 
 /** CORS for the exact origins of ALLOWED_ORIGINS, without credentials; others get no CORS header at all. */
 export const allowOrigins = createMiddleware<AppEnv>(async function allowOrigins(c, next) {
-  c.header('Vary', 'Origin')
   const origin = c.req.header('origin')
   const allowed = isHealth(c) ? [] : c.var.scope.settings.allowedOrigins
-  if (origin === undefined || !allowed.includes(origin)) return next()
+  if (origin === undefined || !allowed.includes(origin)) {
+    await next()
+    // Afterwards, when the answer exists: a header set before would be lost with an error's answer.
+    c.header('Vary', 'Origin', { append: true })
+    return
+  }
   return cors({
     origin,
     allowMethods: METHODS,

@@ -13,15 +13,28 @@ const clamped = (max: number, fallback: number) =>
     .string()
     .optional()
     .transform((value) => {
-      const number = Number(value?.trim() || Number.NaN)
-      return Number.isInteger(number) ? Math.min(Math.max(number, 1), max) : fallback
+      const isInteger = value !== undefined && /^\s*[+-]?\d+(?:e\d+)?\s*$/i.test(value)
+      return isInteger ? Math.min(Math.max(Number(value), 1), max) : fallback
     })
 
+/** A whole number in a query, refused when it is anything else or out of range. */
+export const queryInteger = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d{1,15}$/, 'Not a valid integer.')
+    .transform(Number)
+    .pipe(z.int().min(min).max(max))
+
 export const pageFields = {
-  page: clamped(MAX_PAGE, 1).meta({ description: 'From 1; out of range is clamped', example: '1' }),
+  page: clamped(MAX_PAGE, 1).meta({
+    type: 'integer',
+    description: 'From 1; out of range is clamped',
+    example: 1,
+  }),
   per_page: clamped(MAX_PER_PAGE, DEFAULT_PER_PAGE).meta({
+    type: 'integer',
     description: '1 to 100; out of range is clamped',
-    example: '10',
+    example: 10,
   }),
 }
 

@@ -16,7 +16,7 @@ export const PROBLEMS = {
     title: 'Malformed JSON',
     detail: 'The request body is not valid JSON in UTF-8',
     explanation:
-      'The body could not be parsed. Send one JSON object, encoded as UTF-8 without a byte order mark.',
+      'The body could not be parsed. Send one JSON object, encoded as UTF-8 without a byte order mark, that names no member twice.',
   },
   input_missing: {
     status: 400,

@@ -9,8 +9,8 @@ export const MAX_BODY_BYTES = 65_536
 /** `application/json`, with no parameter but a UTF-8 charset. */
 const JSON_TYPE = /^application\/json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?$/i
 
-/** Unparsable on purpose: stands for a body that is not UTF-8, so that it is refused where JSON is parsed. */
-const NOT_UTF8 = '\u0001'
+/** Unparsable on purpose: stands for a body that must be refused where JSON is parsed, though it may parse. */
+const REFUSED = '\u0001'
 
 /**
  * The same request with its body as checked JSON text; an absent body becomes `{}`.
@@ -55,8 +55,28 @@ async function readAtMost(stream: ReadableStream<Uint8Array> | null, limit: numb
 function decodeUtf8(bytes: Uint8Array): string {
   try {
     const decoded = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
-    return decoded.startsWith('\ufeff') ? NOT_UTF8 : decoded
+    return decoded.startsWith('\ufeff') || namesMemberTwice(decoded) ? REFUSED : decoded
   } catch {
-    return NOT_UTF8
+    return REFUSED
   }
+}
+
+/**
+ * RFC 8259 §4: parsers disagree about which of two members of one name counts, so neither does. Every
+ * string before a colon is a name; JSON.parse keeps each name of an object once.
+ * @throws SyntaxError for what is not JSON
+ */
+function namesMemberTwice(json: string): boolean {
+  // Parsed first: over text that is no JSON the expression could take quadratic time.
+  const values: unknown[] = [JSON.parse(json)]
+  let names = 0
+  for (const [, colon] of json.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?/g)) if (colon) names++
+  // The list grows while it is walked; recursion would end at the depth that 64 KiB can have.
+  for (const value of values) {
+    if (typeof value !== 'object' || value === null) continue
+    const inner = Object.values(value)
+    if (!Array.isArray(value)) names -= inner.length
+    for (const one of inner) values.push(one)
+  }
+  return names !== 0
 }

@@ -5,6 +5,7 @@ import { openDatabase } from './database.ts'
 import { createRoute, createRoutes, json, problems } from './openapi.ts'
 import { Problem } from './problem.ts'
 import { isProblemCode, PROBLEM_CODES, problemKind } from './problem-catalogue.ts'
+import { within } from './time-limit.ts'
 import { NEWEST_MIGRATION, SERVICE_NAME, VERSION } from './version.ts'
 
 export const platformRoutes = createRoutes()
@@ -31,6 +32,7 @@ const ENTRY = {
     my_tickets: '/customers/my-tickets',
     customers: '/customers/',
     service_tickets: '/service-tickets/',
+    docs: '/docs',
     openapi: '/openapi.json',
     health: '/health',
     ready: '/ready',
@@ -63,6 +65,9 @@ const health = createRoute({
 })
 
 platformRoutes.openapi(health, (c) => c.json(HEALTHY, 200))
+
+/** How long /ready waits for a part to answer, in milliseconds. */
+const PROBE_MS = 3_000
 
 const READY = { status: 'ready', checks: { database: 'ok', schema: 'ok', kv: 'ok' } }
 
@@ -105,9 +110,9 @@ async function newestMigration(d1: D1Database): Promise<string> {
   return rows[0]?.name ?? ''
 }
 
-/** The value, or undefined when it fails or takes more than 3 s. */
-async function inTime<T>(promise: Promise<T>): Promise<T | undefined> {
-  return Promise.race([promise.catch(() => undefined), scheduler.wait(3_000).then(() => undefined)])
+/** The value, or undefined when it fails or does not come in time. */
+function inTime<T>(promise: Promise<T>): Promise<T | undefined> {
+  return within(PROBE_MS, promise).catch(() => undefined)
 }
 
 const problemDescription = z.object({

@@ -13,7 +13,10 @@ type RawIssue = z.core.$ZodRawIssue
 function fieldMessage(issue: RawIssue): string | undefined {
   if (issue.code === 'unrecognized_keys') return 'Unknown field.'
   if (issue.code === 'invalid_value') return `Must be one of: ${issue.values.join(', ')}.`
-  if (issue.code === 'too_small') return `Must be greater than or equal to ${issue.minimum}.`
+  if (issue.code === 'too_small')
+    return `Must be greater than ${issue.inclusive ? 'or equal to ' : ''}${issue.minimum}.`
+  if (issue.code === 'too_big' && issue.origin === 'array')
+    return `Longer than maximum length ${issue.maximum}.`
   if (issue.code === 'too_big') return `Must be less than or equal to ${issue.maximum}.`
   if (issue.code !== 'invalid_type') return undefined
   if (issue.input === undefined) return 'Missing data for required field.'
@@ -29,6 +32,9 @@ const NOT_VALID: Record<string, string> = {
   array: 'Not a valid list.',
 }
 
+/** A body of 64 KiB can name thousands of unknown fields; nobody reads so many complaints. */
+const MAX_ERRORS = 100
+
 /** Field names with dots for nesting; `_schema` for the body as a whole; one entry per unknown field. */
 export function fieldErrors(issues: readonly z.core.$ZodIssue[]): FieldErrors {
   const errors: FieldErrors = Object.create(null)
@@ -38,9 +44,11 @@ export function fieldErrors(issues: readonly z.core.$ZodIssue[]): FieldErrors {
       issue.code === 'unrecognized_keys'
         ? issue.keys.map((key) => [...path, key].join('.'))
         : [path.join('.') || '_schema']
-    for (const name of names) {
+    // A body of null is no field that may not be null.
+    const message = path.length === 0 && issue.code === 'invalid_type' ? 'Invalid input type.' : issue.message
+    for (const name of names.slice(0, MAX_ERRORS)) {
       errors[name] ??= []
-      if (!errors[name].includes(issue.message)) errors[name].push(issue.message)
+      if (!errors[name].includes(message)) errors[name].push(message)
     }
   }
   return errors

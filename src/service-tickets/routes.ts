@@ -32,7 +32,9 @@ import { changeTicket, openTicket } from './write.ts'
 export const serviceTicketRoutes = createRoutes()
 
 const ONE_TICKET = '/service-tickets/{id{[1-9][0-9]*}}'
-const idParam = z.object({ id: z.string().meta({ example: '1', format: 'int64' }) })
+const idParam = z.object({
+  id: z.string().meta({ type: 'integer', format: 'int64', minimum: 1, example: 1 }),
+})
 
 /** The ticket that the path names, if the actor may see it: another person's is as if it were not there. */
 const loadTicket = createMiddleware<AppEnv & { Variables: { actor: Actor; ticket: TicketRow } }>(

@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { CUSTOMER_EXAMPLE, customerSchema } from '../accounts/schemas.ts'
+import { queryInteger } from '../platform/pagination.ts'
 import { codePoints, text } from '../platform/validate.ts'
 import type { TicketRow } from './queries.ts'
 import { parseServiceDate, showServiceDate } from './service-date.ts'
@@ -9,7 +10,8 @@ export const ticketSchema = z
   .object({
     id: z.int(),
     customer_id: z.int().nullable(),
-    customer: customerSchema.nullable(),
+    // Not `nullable()`: the document would then ask for a value that is both an object and null.
+    customer: z.union([customerSchema, z.null()]),
     description: z.string(),
     service_date: z.string().meta({ description: 'UTC, without zone, as the old service had it' }),
     status: z.enum(TICKET_STATUSES),
@@ -49,13 +51,18 @@ const serviceDate = z
     example: '2026-01-15T10:00:00',
   })
 
-// ISO 3779: 17 characters, without I, O and Q.
+// ISO 3779: 17 characters, without I, O and Q. No flag for the letter case: OpenAPI patterns have none.
 const vin = z
   .string()
-  .regex(/^[A-HJ-NPR-Z0-9]{17}$/i, 'Not a valid VIN.')
+  .regex(/^[A-HJ-NPR-Za-hj-npr-z0-9]{17}$/, 'Not a valid VIN.')
   .nullable()
 
-const id = z.int().positive()
+const id = z
+  .int({
+    error: ({ code, input }) =>
+      code === 'invalid_type' && input !== undefined && input !== null ? 'Not a valid integer.' : undefined,
+  })
+  .positive()
 
 export const newTicketSchema = z
   .strictObject({
@@ -106,12 +113,9 @@ export function showTicket(row: TicketRow): z.infer<typeof ticketSchema> {
 /** Cursors, unlike the old pages, are new: a limit out of range is refused, not clamped. */
 export const ticketListQuery = z.object({
   cursor: z.string().optional().meta({ description: '`next_cursor` of the page before' }),
-  limit: z.coerce.number().int().min(1).max(100).default(20),
+  limit: queryInteger(1, 100).default(20),
   status: z.enum(TICKET_STATUSES).optional(),
-  customer_id: z.coerce
-    .number()
-    .int()
-    .positive()
+  customer_id: queryInteger(1, Number.MAX_SAFE_INTEGER)
     .optional()
     .meta({ description: 'Staff only; a customer sees the own tickets' }),
 })

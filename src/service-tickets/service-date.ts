@@ -2,6 +2,9 @@
 
 const FORM = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2})(?::(\d{2})(?:\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?)?$/i
 
+const FIRST = Date.parse('0000-01-01T00:00:00Z') / 1000
+const LAST = Date.parse('9999-12-31T23:59:59Z') / 1000
+
 /** Unix seconds; undefined for anything that is not a date, or one that the calendar does not have. */
 export function parseServiceDate(text: string): number | undefined {
   const [, date, time = '00:00', second = '00', zone = 'Z'] = FORM.exec(text) ?? []
@@ -10,7 +13,10 @@ export function parseServiceDate(text: string): number | undefined {
   // Date.parse rolls 30 February over into March.
   if (Number.isNaN(utc) || !new Date(utc).toISOString().startsWith(date)) return undefined
   const offset = offsetSeconds(zone)
-  return offset === undefined ? undefined : utc / 1000 - offset
+  if (offset === undefined) return undefined
+  const seconds = utc / 1000 - offset
+  // An offset can lead out of the years that four digits can show.
+  return seconds >= FIRST && seconds <= LAST ? seconds : undefined
 }
 
 export function showServiceDate(seconds: number): string {

@@ -128,11 +128,12 @@ const logout = createRoute({
   operationId: 'signOut',
   tags: ['Sign-in'],
   summary: 'Sign out: the session ends at once, everywhere',
-  security: bearer(),
+  security: bearer('profile:read'),
+  'x-permission': 'profile:read',
   middleware: [requireSession({ permission: 'profile:read' })] as const,
   responses: {
     200: json(z.object({ message: z.string() }), 'Signed out', { message: 'Logout successful' }),
-    ...problems(...SESSION_PROBLEMS, 'forbidden'),
+    ...problems(...SESSION_PROBLEMS, 'forbidden', 'payload_too_large', 'unsupported_media_type'),
   },
 })
 
