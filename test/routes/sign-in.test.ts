@@ -101,13 +101,16 @@ describe('S15: an imported hash', () => {
     },
   )
 
-  it.each(werkzeug.negative.filter(({ id }) => id !== 'n01' && id !== 'n03'))('$id ($note) is refused and left as it is', async ({ hash, password }) => {
-    const email = uniqueEmail('imported')
-    await insertAccount(email, { passwordHash: hash })
-    const answer = await signIn(email, password)
-    expect([answer.status, answer.body.code]).toEqual([401, 'invalid_credentials'])
-    expect((await storedOf(email)).password_hash).toBe(hash)
-  })
+  it.each(werkzeug.negative.filter(({ id }) => id !== 'n01' && id !== 'n03'))(
+    '$id ($note) is refused and left as it is',
+    async ({ hash, password }) => {
+      const email = uniqueEmail('imported')
+      await insertAccount(email, { passwordHash: hash })
+      const answer = await signIn(email, password)
+      expect([answer.status, answer.body.code]).toEqual([401, 'invalid_credentials'])
+      expect((await storedOf(email)).password_hash).toBe(hash)
+    },
+  )
 
   it.each(['pbkdf2:sha256:4294967295', 'scrypt:1073741824:8:1', 'pbkdf2:sha256:0'])(
     'with hostile parameters %s costs the work of an unknown account and no more',

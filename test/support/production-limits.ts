@@ -46,9 +46,32 @@ function ticking(original: Method): Method {
 }
 
 wrap(scheduler, 'wait', ticking)
-wrap(Object.getPrototypeOf(testEnv.DB), 'batch', ticking)
+
+/** D1: its round trips, and what comes ahead of each: nothing, a fault (throws), a stall (never ends). */
+export const d1: { calls: number; before: (() => unknown) | undefined } = { calls: 0, before: undefined }
+
+/** Does something once, ahead of the nth round trip to D1 from now on: a rival's change, a fault. */
+export function beforeRoundTrip(nth: number, act: () => unknown): void {
+  const last = d1.calls + nth
+  d1.before = () => {
+    if (d1.calls < last) return undefined
+    d1.before = undefined
+    return act()
+  }
+}
+
+function roundTrip(original: Method): Method {
+  const ticks = ticking(original)
+  return async function asks(this: unknown, ...args) {
+    d1.calls++
+    await d1.before?.()
+    return ticks.apply(this, args)
+  }
+}
+
+wrap(Object.getPrototypeOf(testEnv.DB), 'batch', roundTrip)
 const statement = Object.getPrototypeOf(testEnv.DB.prepare('SELECT 1'))
-for (const name of ['run', 'all', 'raw', 'first']) wrap(statement, name, ticking)
+for (const name of ['run', 'all', 'raw', 'first']) wrap(statement, name, roundTrip)
 
 interface Derivation {
   readonly name: string
@@ -78,8 +101,13 @@ wrap(
     },
 )
 
-/** How KV behaves: as in production with a warm cache, or not at all. */
-export const kv = { down: false, reads: 0, writes: 0 }
+/** How KV behaves: as in production with a warm cache, with faults, or without answering as long as `hanging`. */
+export const kv = { down: false, hanging: false, reads: 0, writes: 0 }
+
+async function stall(): Promise<never> {
+  while (kv.hanging) await scheduler.wait(20)
+  throw new Error('KV timed out')
+}
 
 const lastWrites = new Map<string, number>()
 const cachedReads = new Map<string, { value: unknown; at: number }>()
@@ -97,6 +125,7 @@ wrap(
     async function put(this: unknown, ...args) {
       const [key] = args as unknown as [string]
       kv.writes++
+      if (kv.hanging) return stall()
       if (kv.down) throw new Error('KV PUT failed: 503')
       const last = lastWrites.get(key)
       if (last !== undefined && Date.now() - last < 1000)
@@ -114,6 +143,7 @@ wrap(
     async function get(this: unknown, ...args) {
       const [key] = args as unknown as [string]
       kv.reads++
+      if (kv.hanging) return stall()
       if (kv.down) throw new Error('KV GET failed: 503')
       const cached = cachedReads.get(key)
       if (cached && Date.now() - cached.at < KV_CACHE_MS) return cached.value

@@ -1,0 +1,237 @@
+/** The published document against the app: nothing missing, nothing invented, and every example true. */
+import { beforeAll, describe, expect, it } from 'vitest'
+import * as z from 'zod'
+import { PERMISSIONS } from '../../src/access/roles.ts'
+import { app } from '../../src/app.ts'
+import { isProblemCode } from '../../src/platform/problem-catalogue.ts'
+import { type Answer, anonymous, customer, mechanic, ORIGIN, registration, send } from '../support/client.ts'
+import { documentedPath, type Operation, operationsOf, readDocument } from '../support/openapi.ts'
+
+let document: any
+let operations: Operation[]
+
+beforeAll(async () => {
+  document = await readDocument()
+  operations = operationsOf(document)
+})
+
+const nameOf = ({ method, path }: Operation) => `${method} ${path}`
+
+/** A validator for a schema of the document. */
+function validatorOf(schema: object): z.ZodType {
+  const text = JSON.stringify({ ...schema, $defs: document.components.schemas })
+  return z.fromJSONSchema(JSON.parse(text.replaceAll('#/components/schemas/', '#/$defs/')))
+}
+
+/** Every object of the document, with the way to it. */
+function* walk(value: unknown, way = ''): Generator<[string, any]> {
+  if (typeof value !== 'object' || value === null) return
+  yield [way, value]
+  for (const [key, inner] of Object.entries(value)) yield* walk(inner, `${way}/${key}`)
+}
+
+describe('the document', () => {
+  it('is OpenAPI 3.1, public, and the same at each reading', async () => {
+    const answer = await anonymous().get('/openapi.json/')
+    expect(answer.body.openapi).toMatch(/^3\.1\.\d+$/)
+    expect(answer.body).toEqual(document)
+    expect(answer.headers.get('content-type')).toBe('application/json')
+    expect(answer.headers.get('cache-control')).toBe('public, max-age=300')
+    expect(Object.keys(document)).toEqual(expect.arrayContaining(['info', 'paths', 'components', 'servers']))
+    expect(document.info).toMatchObject({ title: 'mechanic-shop-api', version: expect.any(String) })
+  })
+
+  it('describes the routes of the app, all of them and no others', () => {
+    const routes = app.routes
+      .filter(({ method }) => method !== 'ALL')
+      .map(({ method, path }) => `${method} ${documentedPath(path)}`)
+    expect(operations.map(nameOf).sort()).toEqual([...new Set(routes)].sort())
+    expect(operations.length).toBeGreaterThanOrEqual(20)
+  })
+
+  it('has plain paths, each parameter declared once and required', () => {
+    for (const { path, description } of operations) {
+      expect(path).toMatch(/^\/$|^(?:\/(?:[a-z-]+(?:\.json)?|\{[a-z_]+\}))+$/)
+      const named = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name)
+      const declared = (description.parameters ?? []).filter((one: any) => one.in === 'path')
+      expect(declared.map(({ name }: any) => name)).toEqual(named)
+      expect(declared.every(({ required }: any) => required)).toBe(true)
+    }
+  })
+
+  it('names, sums up and tags every operation', () => {
+    const ids = operations.map(({ description }) => description.operationId)
+    expect(new Set(ids).size).toBe(operations.length)
+    for (const { description } of operations) {
+      expect(description.operationId).toMatch(/^[a-z][A-Za-z]+$/)
+      expect(description.summary.length).toBeGreaterThan(5)
+      expect(description.tags).toHaveLength(1)
+    }
+  })
+
+  it('has no reference into nothing and no pattern that JavaScript alone understands', () => {
+    for (const [way, value] of walk(document)) {
+      if (typeof value.$ref === 'string') {
+        const name = value.$ref.replace('#/components/schemas/', '')
+        expect([way, Object.keys(document.components.schemas)]).toEqual([way, expect.arrayContaining([name])])
+      }
+      if (typeof value.pattern === 'string')
+        expect([way, value.pattern]).toEqual([way, expect.stringMatching(/\$$/)])
+    }
+    const { pattern } = document.components.schemas.NewServiceTicket.properties.vin
+    for (const vin of ['WBA3A5C50CF256651', 'wba3a5c50cf256651'])
+      expect(new RegExp(pattern, 'u').test(vin)).toBe(true)
+  })
+
+  it('S107: takes no secret in a path or a query', () => {
+    const names = operations.flatMap(({ path, description }) =>
+      (description.parameters ?? []).map(({ name }: any) => `${path} ${name}`),
+    )
+    expect(names).toContain('/service-tickets cursor')
+    const suspicious = names.filter((name) =>
+      /token|key|secret|password|code|auth|session/i.test(name.split(' ')[1] ?? ''),
+    )
+    expect(suspicious).toEqual(['/problems/{code} code'])
+  })
+})
+
+describe('guards', () => {
+  it('security and x-permission stand where a token is asked for, and nowhere else', async () => {
+    expect(document.components.securitySchemes.bearer).toMatchObject({ type: 'http', scheme: 'bearer' })
+    for (const operation of operations) {
+      const { method, path, description } = operation
+      const concrete = path.replace('{id}', '1').replace('{code}', 'forbidden')
+      const answer = await send(new Request(ORIGIN + concrete, { method }))
+      const isGuarded = answer.body?.code === 'token_missing'
+      expect([nameOf(operation), description.security !== undefined]).toEqual([nameOf(operation), isGuarded])
+      if (!isGuarded) {
+        expect(description['x-permission']).toBeUndefined()
+        continue
+      }
+      const [{ bearer: scopes }] = description.security
+      expect(scopes.length).toBeGreaterThan(0)
+      for (const scope of scopes) {
+        expect(PERMISSIONS).toContain(scope)
+        expect(description['x-permission']).toContain(scope)
+      }
+      expect(Object.keys(description.responses)).toEqual(expect.arrayContaining(['401', '403', '503']))
+    }
+  })
+})
+
+describe('answers', () => {
+  it('every error has the problem schema and an example of each code', () => {
+    const problem = validatorOf({ $ref: '#/components/schemas/Problem' })
+    for (const operation of operations) {
+      const { description } = operation
+      expect(Object.keys(description.responses)).toEqual(expect.arrayContaining(['403', '500', '503']))
+      if (description.requestBody) {
+        expect(Object.keys(description.responses)).toEqual(expect.arrayContaining(['400', '413', '415']))
+      }
+      for (const [status, answer] of Object.entries<any>(description.responses)) {
+        expect(answer.description.length).toBeGreaterThan(0)
+        if (Number(status) < 400) continue
+        expect(Object.keys(answer.content)).toEqual(['application/problem+json'])
+        const { schema, examples } = answer.content['application/problem+json']
+        expect(schema).toEqual({ $ref: '#/components/schemas/Problem' })
+        expect(Object.keys(examples).length).toBeGreaterThan(0)
+        for (const [code, { value }] of Object.entries<any>(examples)) {
+          expect([nameOf(operation), value.code, value.status]).toEqual([
+            nameOf(operation),
+            code,
+            Number(status),
+          ])
+          expect(isProblemCode(code)).toBe(true)
+          problem.parse(value)
+        }
+      }
+    }
+  })
+
+  it('has one success each, 201 for what creates', () => {
+    for (const operation of operations) {
+      const successes = Object.keys(operation.description.responses).filter((status) => Number(status) < 400)
+      const creates = ['POST /customers', 'POST /service-tickets'].includes(nameOf(operation))
+      expect([nameOf(operation), successes]).toEqual([nameOf(operation), [creates ? '201' : '200']])
+    }
+  })
+
+  it('every example of a request, an answer or a parameter validates', () => {
+    let checked = 0
+    for (const [way, { schema, example }] of walk(document.paths)) {
+      if (typeof schema !== 'object') continue
+      const given = example ?? schema.example
+      if (given === undefined) continue
+      expect([way, validatorOf(schema).safeParse(given).error?.issues]).toEqual([way, undefined])
+      checked++
+    }
+    expect(checked).toBeGreaterThan(25)
+  })
+
+  it('real answers are what the document says, without a member more', async () => {
+    const john = await customer()
+    const mike = await mechanic()
+    const credentials = { email: john.email, password: john.password }
+    const ticket = {
+      customer_id: john.id,
+      description: 'Brakes',
+      service_date: '2026-01-15',
+      vin: 'WBA3A5C50CF256651',
+    }
+    const id = (await mike.post('/service-tickets', ticket)).body.id
+    const real: [string, string, Answer][] = [
+      ['/', 'get', await anonymous().get('/')],
+      ['/health', 'get', await anonymous().get('/health')],
+      ['/ready', 'get', await anonymous().get('/ready')],
+      ['/problems/{code}', 'get', await anonymous().get('/problems/not_found')],
+      [
+        '/customers',
+        'post',
+        await anonymous().post('/customers', { ...registration(), phone_number: undefined }),
+      ],
+      ['/customers/login', 'post', await anonymous().post('/customers/login', credentials)],
+      ['/auth/login', 'post', await anonymous().post('/auth/login', credentials)],
+      ['/auth/me', 'get', await john.get('/auth/me')],
+      ['/auth/me', 'patch', await john.patch('/auth/me', { last_name: 'L' })],
+      ['/customers', 'get', await mike.get('/customers?search=v')],
+      ['/customers/{id}', 'get', await john.get(`/customers/${john.id}`)],
+      ['/customers/{id}', 'put', await john.put(`/customers/${john.id}`, { phone_number: null })],
+      ['/customers/my-tickets', 'get', await john.get('/customers/my-tickets')],
+      ['/service-tickets', 'post', await mike.post('/service-tickets', ticket)],
+      ['/service-tickets', 'get', await mike.get('/service-tickets?limit=1')],
+      ['/service-tickets/{id}', 'get', await john.get(`/service-tickets/${id}`)],
+      ['/service-tickets/{id}', 'put', await mike.put(`/service-tickets/${id}`, { status: 'in_progress' })],
+      ['/customers/{id}', 'delete', await john.delete(`/customers/${john.id}`)],
+      ['/service-tickets/{id}', 'get', await mike.get(`/service-tickets/${id}`)],
+      ['/auth/logout', 'post', await mike.post('/auth/logout')],
+    ]
+    for (const [path, method, { status, body, headers }] of real) {
+      const { content } = document.paths[path][method].responses[status]
+      expect([path, method, headers.get('content-type')]).toEqual([path, method, 'application/json'])
+      const { data, error } = validatorOf(content['application/json'].schema).safeParse(body)
+      expect([path, method, error?.issues]).toEqual([path, method, undefined])
+      expect(data).toEqual(body)
+      expect(membersBeyond(content['application/json'].schema, body)).toEqual([])
+    }
+  })
+})
+
+/** Names in an answer that its schema does not list. */
+function membersBeyond(schema: any, value: any, way = ''): string[] {
+  const known = schema.$ref ? document.components.schemas[schema.$ref.split('/').pop()] : schema
+  const nullable = known.anyOf ?? known.oneOf
+  if (nullable)
+    return value === null
+      ? []
+      : membersBeyond(
+          nullable.find((one: any) => one.type !== 'null'),
+          value,
+          way,
+        )
+  if (Array.isArray(value)) return value.flatMap((one) => membersBeyond(known.items, one, `${way}[]`))
+  if (typeof value !== 'object' || value === null) return []
+  return Object.entries(value).flatMap(([name, inner]) => {
+    const own = known.properties?.[name] ?? (known.additionalProperties || undefined)
+    return own ? membersBeyond(own, inner, `${way}.${name}`) : [`${way}.${name}`]
+  })
+}

@@ -1,0 +1,200 @@
+/** What each request costs, counted: calls of D1 and KV, and key derivations, which must not tell accounts apart. */
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { forgetMarks } from '../../src/sessions/blacklist.ts'
+import {
+  type Answer,
+  admin,
+  anonymous,
+  customer,
+  insertAccount,
+  issueLinkToken,
+  mechanic,
+  PASSWORD,
+  type Person,
+  registration,
+  signedIn,
+  uniqueEmail,
+} from '../support/client.ts'
+import { d1, derivations, dropKvCache, forgetDerivations, kv } from '../support/production-limits.ts'
+import { testEnv } from '../support/test-env.ts'
+
+let john: Person
+let boss: Person
+let worker: Person
+let suspended: Person
+
+beforeAll(async () => {
+  john = await customer()
+  boss = await admin()
+  worker = await mechanic()
+  suspended = await customer()
+  await testEnv.DB.prepare("UPDATE accounts SET status = 'suspended' WHERE id = ?").bind(suspended.id).run()
+  await boss.post('/service-tickets', {
+    customer_id: john.id,
+    description: 'Clutch slips',
+    service_date: '2026-01-15T10:00:00',
+  })
+})
+
+interface Cost {
+  readonly answer: Answer
+  readonly d1: number
+  readonly kvReads: number
+  readonly kvWrites: number
+  /** Iterations of each derivation. */
+  readonly work: number[]
+}
+
+async function costOf(call: () => Promise<Answer>): Promise<Cost> {
+  forgetDerivations()
+  const before = [d1.calls, kv.reads, kv.writes] as const
+  const answer = await call()
+  return {
+    answer,
+    d1: d1.calls - before[0],
+    kvReads: kv.reads - before[1],
+    kvWrites: kv.writes - before[2],
+    work: derivations.map(({ iterations }) => iterations),
+  }
+}
+
+const ONE_PASSWORD = Array(12).fill(50_000)
+
+describe('an ordinary request', () => {
+  beforeEach(() => {
+    forgetMarks()
+    dropKvCache()
+  })
+
+  const ROUTES: [string, () => Person, number][] = [
+    ['/customers/my-tickets', () => john, 1],
+    ['/auth/me', () => john, 1],
+    ['/customers/{own id}', () => john, 1],
+    ['/service-tickets', () => john, 2],
+    ['/service-tickets/1', () => john, 2],
+    ['/customers', () => boss, 2],
+    ['/customers/{another id}', () => boss, 2],
+    ['/service-tickets?status=open&limit=5', () => worker, 2],
+  ]
+
+  it.each(ROUTES)(
+    'GET %s costs its round trips and one KV read, repeated none, and no KV write',
+    async (route, who, d1Calls) => {
+      const path = route.replace(/\{.*\}/, String(john.id))
+      const { answer, ...first } = await costOf(() => who().get(path))
+      expect(answer.status).toBe(200)
+      expect(first).toEqual({ d1: d1Calls, kvReads: 1, kvWrites: 0, work: [] })
+      const { answer: _, ...second } = await costOf(() => who().get(path))
+      expect(second).toEqual({ d1: d1Calls, kvReads: 0, kvWrites: 0, work: [] })
+    },
+  )
+
+  it('GET /customers/my-tickets has the data in its one round trip', async () => {
+    const { answer } = await costOf(() => john.get('/customers/my-tickets'))
+    expect(answer.body.tickets).toMatchObject([{ customer_id: john.id, description: 'Clutch slips' }])
+  })
+
+  it('a request without a token, or for what needs none, costs nothing', async () => {
+    for (const path of [
+      '/customers/my-tickets',
+      '/',
+      '/health',
+      '/openapi.json',
+      '/nowhere',
+      '/problems/forbidden',
+    ]) {
+      const { answer, ...cost } = await costOf(() => anonymous().get(path))
+      expect(answer.status, path).toBeLessThan(500)
+      expect(cost, path).toEqual({ d1: 0, kvReads: 0, kvWrites: 0, work: [] })
+    }
+  })
+})
+
+describe('requests that change something', () => {
+  it('sign-in costs two D1 calls and one derivation of the password, at both doors', async () => {
+    for (const path of ['/auth/login', '/customers/login']) {
+      const { answer, ...cost } = await costOf(() =>
+        anonymous().post(path, { email: john.email, password: PASSWORD }),
+      )
+      expect(answer.status).toBe(200)
+      expect(cost).toEqual({ d1: 2, kvReads: 0, kvWrites: 0, work: ONE_PASSWORD })
+    }
+  })
+
+  it('logout costs two D1 calls and one KV write', async () => {
+    const session = await signedIn(john.email, john.password)
+    const { answer, ...cost } = await costOf(() => session.post('/auth/logout'))
+    expect(answer.status).toBe(200)
+    expect(cost).toEqual({ d1: 2, kvReads: 1, kvWrites: 1, work: [] })
+  })
+
+  it('registration costs three D1 calls, reset two, a change of the profile two', async () => {
+    const person = registration()
+    const registered = await costOf(() => anonymous().post('/customers', person))
+    expect([registered.answer.status, registered.d1, registered.kvWrites]).toEqual([201, 3, 0])
+    expect(registered.work).toEqual(ONE_PASSWORD)
+    const token = await issueLinkToken(person.email)
+    const reset = await costOf(() => anonymous().post('/auth/password/reset', { token, password: PASSWORD }))
+    expect([reset.answer.status, reset.d1]).toEqual([200, 2])
+    const changed = await costOf(() => john.patch('/auth/me', { first_name: 'Veronika' }))
+    expect([changed.answer.status, changed.d1, changed.work]).toEqual([200, 2, []])
+  })
+})
+
+describe('S17, S18: a refused sign-in tells nothing', () => {
+  const WRONG = 'not-the-password'
+  /** The header and the member that differ between any two answers. */
+  const comparable = ({ status, headers, body }: Answer) => {
+    const { request_id: _, ...rest } = body
+    return { status, headers: [...headers].filter(([name]) => name !== 'x-request-id'), body: rest }
+  }
+
+  const CASES: [string, string, () => Promise<[email: string, password: string]>][] = [
+    ['/customers/login', 'an active account', async () => [john.email, WRONG]],
+    ['/customers/login', 'a suspended account', async () => [suspended.email, WRONG]],
+    ['/customers/login', 'an account without a password', async () => [await withoutPassword(), WRONG]],
+    ['/customers/login', 'a staff account', async () => [worker.email, WRONG]],
+    ['/customers/login', 'a staff account and its right password', async () => [worker.email, PASSWORD]],
+    ['/customers/login', 'a very long password', async () => [john.email, 'x'.repeat(1_024)]],
+    ['/auth/login', 'an active account', async () => [john.email, WRONG]],
+    ['/auth/login', 'a suspended account', async () => [suspended.email, WRONG]],
+    ['/auth/login', 'an account without a password', async () => [await withoutPassword('mechanic'), WRONG]],
+    ['/auth/login', 'a staff account', async () => [boss.email, WRONG]],
+    [
+      '/auth/login',
+      'a suspended account without a password',
+      async () => [await withoutPassword('admin', 'suspended'), WRONG],
+    ],
+  ]
+
+  async function withoutPassword(role = 'customer', status = 'active'): Promise<string> {
+    const email = uniqueEmail('invited')
+    await insertAccount(email, { role, status })
+    return email
+  }
+
+  it.each(CASES)(
+    'S17, S18: %s answers %s as it answers an unknown address, after the same work',
+    async (path, _, attempt) => {
+      const [email, password] = await attempt()
+      const unknown = await costOf(() =>
+        anonymous().post(path, { email: uniqueEmail('nobody'), password: WRONG }),
+      )
+      expect([unknown.answer.status, unknown.d1, unknown.kvReads, unknown.kvWrites]).toEqual([401, 2, 0, 0])
+      expect(unknown.answer.body).toMatchObject({
+        error: 'Invalid credentials',
+        message: 'Email or password is incorrect',
+      })
+      expect(unknown.work).toEqual(ONE_PASSWORD)
+
+      const refused = await costOf(() => anonymous().post(path, { email, password }))
+      expect(comparable(refused.answer)).toEqual(comparable(unknown.answer))
+      expect({ ...refused, answer: undefined }).toEqual({ ...unknown, answer: undefined })
+    },
+  )
+
+  it('S18: a suspension is told to whoever knows the password, and to nobody else', async () => {
+    const told = await anonymous().post('/auth/login', { email: suspended.email, password: PASSWORD })
+    expect([told.status, told.body.code, told.body.token]).toEqual([403, 'account_suspended', undefined])
+  })
+})

@@ -1,0 +1,278 @@
+/** Who may do what: one table over every documented operation, and what no table row may let through. */
+import { beforeAll, describe, expect, it } from 'vitest'
+import {
+  type Answer,
+  admin,
+  anonymous,
+  type Caller,
+  caller,
+  customer,
+  mechanic,
+  type Person,
+  registration,
+  signedIn,
+} from '../support/client.ts'
+import { operationsOf, readDocument, undocumentedAnswers } from '../support/openapi.ts'
+import { logLines } from '../support/production-limits.ts'
+import { testEnv } from '../support/test-env.ts'
+
+const COLUMNS = ['nobody', 'customer', 'other customer', 'mechanic', 'admin', 'ended session'] as const
+type Column = (typeof COLUMNS)[number]
+type Statuses = [number, number, number, number, number, number]
+
+/** `{id}` is the customer's own id, or the id of the customer's own ticket. In the order of COLUMNS. */
+const MATRIX: Record<string, Statuses> = {
+  'GET /': [200, 200, 200, 200, 200, 200],
+  'GET /health': [200, 200, 200, 200, 200, 200],
+  'GET /ready': [200, 200, 200, 200, 200, 200],
+  'GET /openapi.json': [200, 200, 200, 200, 200, 200],
+  'GET /problems/{code}': [200, 200, 200, 200, 200, 200],
+  'POST /customers': [201, 201, 201, 201, 201, 201],
+  'POST /customers/login': [200, 200, 200, 401, 401, 200],
+  'POST /auth/login': [200, 200, 200, 200, 200, 200],
+  'POST /auth/logout': [401, 200, 200, 200, 200, 401],
+  'POST /auth/password/reset': [400, 400, 400, 400, 400, 400],
+  'GET /auth/me': [401, 200, 200, 200, 200, 401],
+  'PATCH /auth/me': [401, 200, 200, 200, 200, 401],
+  'GET /customers': [401, 403, 403, 200, 200, 401],
+  'GET /customers/my-tickets': [401, 200, 200, 200, 200, 401],
+  'GET /customers/{id}': [401, 200, 403, 200, 200, 401],
+  'PUT /customers/{id}': [401, 200, 403, 403, 200, 401],
+  'DELETE /customers/{id}': [401, 200, 403, 403, 200, 401],
+  'POST /service-tickets': [401, 403, 403, 201, 201, 401],
+  'GET /service-tickets': [401, 200, 200, 200, 200, 401],
+  'GET /service-tickets/{id}': [401, 200, 404, 200, 200, 401],
+  'PUT /service-tickets/{id}': [401, 403, 403, 200, 200, 401],
+}
+
+let john: Person
+let jane: Person
+let mike: Person
+let boss: Person
+let ended: Person
+let ticketId = 0
+let operations: string[] = []
+const answers: Answer[] = []
+
+const newTicket = () => ({ customer_id: john.id, description: 'Brakes', service_date: '2026-01-15' })
+
+beforeAll(async () => {
+  ;[john, jane, mike, boss] = await Promise.all([customer(), customer(), mechanic(), admin()])
+  ended = await freshlyEnded(john)
+  ticketId = (await mike.post('/service-tickets', newTicket())).body.id
+  operations = operationsOf(await readDocument()).map(({ method, path }) => `${method} ${path}`)
+})
+
+/** The person through a session that has been logged out. */
+async function freshlyEnded(person: Person): Promise<Person> {
+  const session = await signedIn(person.email, person.password)
+  expect((await session.post('/auth/logout')).status).toBe(200)
+  return session
+}
+
+function personOf(column: Column): Person | undefined {
+  return {
+    nobody: undefined,
+    customer: john,
+    'other customer': jane,
+    mechanic: mike,
+    admin: boss,
+    'ended session': ended,
+  }[column]
+}
+
+const BODIES: Record<string, (person: Person | undefined) => unknown> = {
+  'POST /customers': () => registration(),
+  'POST /customers/login': (person) => ({ email: (person ?? john).email, password: john.password }),
+  'POST /auth/login': (person) => ({ email: (person ?? john).email, password: john.password }),
+  'POST /auth/password/reset': () => ({ token: 'never-issued', password: 'torque-wrench-43' }),
+  'PATCH /auth/me': () => ({ last_name: 'Changed' }),
+  'PUT /customers/{id}': () => ({ last_name: 'Changed' }),
+  'POST /service-tickets': newTicket,
+  'PUT /service-tickets/{id}': () => ({ description: 'Brakes and oil' }),
+}
+
+/** Calls an operation as one of the columns; what would end a persona is done to a person of its own. */
+async function callAs(column: Column, operation: string): Promise<Answer> {
+  const [method = '', pattern = ''] = operation.split(' ')
+  let person = personOf(column)
+  let id = pattern.startsWith('/service-tickets') ? ticketId : john.id
+  if (operation === 'DELETE /customers/{id}') {
+    const victim = await customer()
+    id = victim.id
+    if (column === 'customer') person = victim
+    if (column === 'ended session') person = await freshlyEnded(victim)
+  }
+  if (operation === 'POST /auth/logout' && person && person !== ended)
+    person = await signedIn(person.email, person.password)
+  const by: Caller = caller(person?.token)
+  const path = pattern.replace('{id}', String(id)).replace('{code}', 'forbidden')
+  const call = by[method.toLowerCase() as 'post' | 'put' | 'patch' | 'delete']
+  const answer = await (method === 'GET' ? by.get(path) : call(path, BODIES[operation]?.(person)))
+  answers.push(answer)
+  return answer
+}
+
+describe('S88: role and operation', () => {
+  it('the table has every documented operation and no other', () => {
+    expect(Object.keys(MATRIX).sort()).toEqual(operations.toSorted())
+  })
+
+  it.each(Object.entries(MATRIX))('%s', async (operation, expected) => {
+    const statuses: [Column, number][] = []
+    for (const column of COLUMNS) statuses.push([column, (await callAs(column, operation)).status])
+    expect(statuses).toEqual(COLUMNS.map((column, index) => [column, expected[index]]))
+  })
+
+  it('S99: what is for one person is never stored on the way', async () => {
+    for (const operation of operations.filter((one) => MATRIX[one]?.[0] === 401)) {
+      const answer = await callAs('admin', operation)
+      expect([operation, answer.headers.get('cache-control')]).toEqual([operation, 'no-store'])
+    }
+  })
+
+  it('S44: a missing permission is named in the challenge', async () => {
+    const challenged = async (answer: Promise<Answer>) => (await answer).headers.get('www-authenticate')
+    const missing = (scope: string) =>
+      `Bearer realm="mechanic-shop", error="insufficient_scope", scope="${scope}"`
+    expect(await challenged(john.get('/customers'))).toBe(missing('customers:read'))
+    expect(await challenged(john.get(`/customers/${jane.id}`))).toBe(missing('customers:read'))
+    expect(await challenged(mike.put(`/customers/${john.id}`, { last_name: 'X' }))).toBe(
+      missing('customers:write'),
+    )
+    expect(await challenged(john.post('/service-tickets', newTicket()))).toBe(missing('tickets:write'))
+  })
+})
+
+const accountRow = (id: number) => testEnv.DB.prepare('SELECT * FROM accounts WHERE id = ?').bind(id).first()
+const ticketRow = (id: number) =>
+  testEnv.DB.prepare('SELECT * FROM service_tickets WHERE id = ?').bind(id).first()
+
+describe('S89: other people', () => {
+  it('nothing that a customer sends to another one changes anything', async () => {
+    const before = [await accountRow(jane.id), await ticketRow(ticketId)]
+    const own = `/customers/${jane.id}`
+    const refused = [
+      await john.get(own),
+      await john.put(own, {
+        first_name: 'Mallory',
+        password: 'torque-wrench-43',
+        current_password: john.password,
+      }),
+      await john.put(own, {}),
+      await john.delete(own, { current_password: john.password }),
+      await jane.put(`/service-tickets/${ticketId}`, { status: 'cancelled' }),
+    ]
+    expect(refused.map(({ status }) => status)).toEqual([403, 403, 403, 403, 403])
+    expect([await accountRow(jane.id), await ticketRow(ticketId)]).toEqual(before)
+  })
+
+  it('an id that is somebody and one that is nobody get the same answer', async () => {
+    for (const [method, body] of [
+      ['get', undefined],
+      ['put', { first_name: 'M' }],
+      ['delete', undefined],
+    ] as const) {
+      const ask = async (id: number) => {
+        const { status, body: problem } = await (method === 'get'
+          ? john.get(`/customers/${id}`)
+          : john[method](`/customers/${id}`, body))
+        return { status, ...problem, request_id: '' }
+      }
+      expect(await ask(jane.id)).toEqual(await ask(999_999))
+      expect(await ask(boss.id)).toEqual(await ask(999_999))
+    }
+    const strip = ({ status, body }: Answer) => ({ status, ...body, request_id: '' })
+    expect(strip(await jane.get(`/service-tickets/${ticketId}`))).toEqual(
+      strip(await jane.get('/service-tickets/999999')),
+    )
+  })
+
+  it('a customer lists own tickets only, whatever the query says', async () => {
+    await mike.post('/service-tickets', { ...newTicket(), customer_id: jane.id })
+    for (const query of ['', `?customer_id=${john.id}`, '?limit=100', '?status=open']) {
+      const { items } = (await jane.get(`/service-tickets${query}`)).body
+      expect(items.map((one: any) => one.customer_id)).toEqual([jane.id])
+    }
+  })
+})
+
+const EXTRA = {
+  role: 'admin',
+  isAdmin: true,
+  id: 1,
+  email_verified: true,
+  email_verified_at: 1,
+  password_hash: 'x',
+  passwordHash: 'x',
+  customer_id: 1,
+  account_id: 1,
+  status: 'suspended',
+  created_at: '2020-01-01T00:00:00Z',
+  permissions: ['accounts:admin'],
+}
+
+describe('S90: fields that are nobody’s to set', () => {
+  it('are refused on registration, each by name, and nobody is registered', async () => {
+    const person = registration()
+    const answer = await anonymous().post('/customers', { ...person, ...EXTRA })
+    const errors = Object.fromEntries(Object.keys(EXTRA).map((field) => [field, ['Unknown field.']]))
+    expect([answer.status, answer.body.errors]).toEqual([400, errors])
+    const row = await testEnv.DB.prepare('SELECT id FROM accounts WHERE email = ?').bind(person.email).first()
+    expect(row).toBeNull()
+  })
+
+  it('are refused in a change of a profile, also beside good fields and for an admin', async () => {
+    const before = await accountRow(jane.id)
+    for (const [field, value] of Object.entries(EXTRA)) {
+      for (const answer of [
+        await jane.patch('/auth/me', { first_name: 'Changed', [field]: value }),
+        await jane.put(`/customers/${jane.id}`, { first_name: 'Changed', [field]: value }),
+        await boss.put(`/customers/${jane.id}`, { first_name: 'Changed', [field]: value }),
+      ])
+        expect([answer.status, answer.body.errors]).toEqual([400, { [field]: ['Unknown field.'] }])
+    }
+    expect(await accountRow(jane.id)).toEqual(before)
+  })
+
+  it('are refused in a sign-in, a reset and a ticket', async () => {
+    const before = await ticketRow(ticketId)
+    const login = { email: john.email, password: john.password, role: 'admin' }
+    const reset = { token: 'x', password: 'torque-wrench-43', account_id: 1 }
+    expect((await anonymous().post('/auth/login', login)).body.errors).toEqual({ role: ['Unknown field.'] })
+    expect((await anonymous().post('/auth/password/reset', reset)).body.errors).toEqual({
+      account_id: ['Unknown field.'],
+    })
+    for (const field of ['id', 'status', 'created_at', 'updated_at', 'parts', 'customer']) {
+      const answer = await mike.post('/service-tickets', { ...newTicket(), [field]: 1 })
+      expect([answer.status, answer.body.errors]).toEqual([400, { [field]: ['Unknown field.'] }])
+    }
+    for (const field of ['id', 'customer_id', 'created_at', 'updated_at', 'mechanic_ids']) {
+      const answer = await mike.put(`/service-tickets/${ticketId}`, { description: 'Changed', [field]: 1 })
+      expect([answer.status, answer.body.errors]).toEqual([400, { [field]: ['Unknown field.'] }])
+    }
+    expect(await ticketRow(ticketId)).toEqual(before)
+  })
+})
+
+it('S90: no answer of the table and no line of the log holds a hash or a secret', async () => {
+  const { results } = await testEnv.DB.prepare(
+    'SELECT password_hash AS secret FROM accounts WHERE password_hash IS NOT NULL',
+  ).all()
+  const secrets = [
+    ...results.map(({ secret }) => String(secret)),
+    String(testEnv['SECRET_KEY']),
+    String(testEnv['DATA_KEY']),
+  ]
+  expect(secrets.length).toBeGreaterThan(8)
+  const told = answers.filter(({ body }) => !body?.openapi).map(({ text }) => text)
+  expect(told.length).toBeGreaterThan(100)
+  for (const text of told)
+    expect(text).not.toMatch(/"[^"]*(?:hash|secret|salt|pepper|password)[^"]*":|\$pbkdf2/i)
+  const all = [...told, ...logLines].join('\n')
+  for (const secret of secrets) expect(all).not.toContain(secret)
+})
+
+it('every answer of the table is documented for its operation', async () => {
+  expect(await undocumentedAnswers()).toEqual([])
+})
