@@ -1,0 +1,33 @@
+import { runWrangler } from './wrangler.mjs'
+
+/** The deployed database, or the local one in this state directory. */
+export type Database = 'remote' | { stateDirectory: string }
+
+export type Row = Record<string, string | number | null>
+
+/** A text as an SQL literal: `wrangler d1 execute` cannot bind values. */
+export function sqlText(value: string): string {
+  if (value.includes('\0')) throw new Error('A text for the database may not hold U+0000.')
+  return `'${value.replaceAll("'", "''")}'`
+}
+
+/**
+ * Runs the statements as one batch and returns the rows of each: D1 does all of them or none. They go by
+ * `--command`, because a remote `--file` is an import, which stops the database and returns no rows.
+ */
+export async function execute(database: Database, statements: string[]): Promise<Row[][]> {
+  const where = database === 'remote' ? ['--remote'] : ['--local', '--persist-to', database.stateDirectory]
+  const args = ['d1', 'execute', 'DB', ...where, '--json', '--yes', `--command=${statements.join(';\n')};`]
+  const { code, stdout, stderr } = await runWrangler(args)
+  const printed = parseJson(stdout)
+  if (code === 0 && Array.isArray(printed)) return printed.map((answer) => answer.results as Row[])
+  throw new Error(printed?.error?.text ?? `wrangler d1 execute failed.\n${stdout}${stderr}`)
+}
+
+function parseJson(text: string) {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
