@@ -7,11 +7,13 @@ import { shed } from '../limits/ring.ts'
 import { refuseInvalidWithPassword } from '../passwords/validation.ts'
 import { answered } from '../platform/database.ts'
 import {
+  ANYONE,
   BODY_PROBLEMS,
   bearer,
   body,
   createRoute,
   createRoutes,
+  idParam,
   json,
   problems,
   SESSION_PROBLEMS,
@@ -30,9 +32,6 @@ import { requireOwnOr } from './target.ts'
 export const customerRoutes = createRoutes()
 
 const ONE_CUSTOMER = '/customers/{id{[1-9][0-9]*}}'
-const idParam = z.object({
-  id: z.string().meta({ type: 'integer', format: 'int64', minimum: 1, example: 1 }),
-})
 
 const SENSITIVE_PROBLEMS = [
   'reauthentication_required',
@@ -47,6 +46,8 @@ const register = createRoute({
   operationId: 'registerCustomer',
   tags: ['Customers'],
   summary: 'Register as a customer',
+  description: 'One account per e-mail address, however it is spelled. Sign in afterwards.',
+  security: ANYONE,
   middleware: [shed('REGISTRATION_RING')] as const,
   request: {
     body: body(registrationSchema, {
@@ -85,6 +86,7 @@ const myTickets = createRoute({
   operationId: 'listMyTickets',
   tags: ['Customers'],
   summary: 'The tickets of whoever the token belongs to',
+  description: 'Oldest first. The token says whose tickets they are.',
   security: bearer('tickets:read'),
   'x-permission': 'tickets:read',
   middleware: [requireSession({ permission: 'tickets:read', alongside: listOwnTickets })] as const,
@@ -108,6 +110,7 @@ const list = createRoute({
   operationId: 'listCustomers',
   tags: ['Customers'],
   summary: 'List customers',
+  description: 'Staff only. The search text is literal; `page` and `per_page` out of range are clamped.',
   security: bearer('customers:read'),
   'x-permission': 'customers:read',
   middleware: [requireSession({ permission: 'customers:read' })] as const,
@@ -141,6 +144,7 @@ const read = createRoute({
   operationId: 'getCustomer',
   tags: ['Customers'],
   summary: 'One customer: oneself, or anyone for staff',
+  description: 'Another person is refused before it is told whether the id exists.',
   security: bearer('profile:read'),
   'x-permission': 'profile:read for oneself, customers:read for others',
   middleware: [

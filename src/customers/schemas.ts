@@ -1,5 +1,4 @@
 import * as z from 'zod'
-import { canonicalEmail } from '../accounts/email-address.ts'
 import { CUSTOMER_SORT_FIELDS } from '../accounts/queries.ts'
 import { customerSchema, emailField, nameField, phoneField } from '../accounts/schemas.ts'
 import { newPassword } from '../passwords/schemas.ts'
@@ -25,11 +24,7 @@ export const customerListQuery = z.object({
       description: 'Literal text in the name or e-mail address, at most 100 characters',
       maxLength: 100,
     }),
-  email: z
-    .string()
-    .refine((value) => canonicalEmail(value) !== undefined, 'Not a valid email address.')
-    .optional()
-    .meta({ description: 'The whole e-mail address, in any spelling' }),
+  email: emailField.optional().meta({ description: 'The whole e-mail address, in any spelling' }),
   sort_by: z.enum(CUSTOMER_SORT_FIELDS).default('id'),
   order: z.enum(['asc', 'desc']).default('asc'),
 })

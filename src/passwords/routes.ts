@@ -1,10 +1,17 @@
 /** /auth/password: what a person without a session can do about a password. */
 import * as z from 'zod'
 import { shed } from '../limits/ring.ts'
-import { BODY_PROBLEMS, body, createRoute, createRoutes, json, problems } from '../platform/openapi.ts'
-import { text } from '../platform/validate.ts'
+import {
+  ANYONE,
+  BODY_PROBLEMS,
+  body,
+  createRoute,
+  createRoutes,
+  json,
+  problems,
+} from '../platform/openapi.ts'
 import { resetPassword } from './reset.ts'
-import { newPassword } from './schemas.ts'
+import { linkToken, newPassword } from './schemas.ts'
 
 export const passwordRoutes = createRoutes()
 
@@ -14,10 +21,11 @@ const resetRoute = createRoute({
   operationId: 'resetPassword',
   tags: ['Passwords'],
   summary: 'Set a password by a one-time link token',
+  security: ANYONE,
   description: 'Uses up the token and ends every session of the account. Sign in afterwards.',
   middleware: [shed('SIGN_IN_RING')] as const,
   request: {
-    body: body(z.strictObject({ token: text(), password: newPassword }), {
+    body: body(z.strictObject({ token: linkToken, password: newPassword }), {
       token: 'Yk0bq1rP2sV3tX4wZ5aB6cD7eF8gH9iJ0kL1mN2oP3Q',
       password: 'a-long-new-passphrase',
     }),

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { codePoints } from '../platform/validate.ts'
+import { codePoints, text } from '../platform/validate.ts'
 
 /**
  * A new password as far as its shape goes. Length and content depend on settings and on the person, so
@@ -11,6 +11,11 @@ export const newPassword = z.string().meta({
   minLength: 6,
   maxLength: 256,
 })
+
+/** A one-time token as it is sent; anything of a sane length is looked up. */
+export const linkToken = text()
+  .refine((value) => codePoints(value) <= 128, 'Longer than maximum length 128.')
+  .meta({ maxLength: 128 })
 
 /** A password as it is tried: any text, bounded, because old rules may have allowed it. */
 export const triedPassword = z

@@ -1,7 +1,7 @@
 /** The OpenAPI 3.1 document, made from the routes' own schemas. */
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import * as z from 'zod'
-import { createRoute, json, problems } from './openapi.ts'
+import { ANYONE, createRoute, json, problems } from './openapi.ts'
 import type { AppEnv } from './request-scope.ts'
 import { SERVICE_NAME, VERSION } from './version.ts'
 
@@ -13,11 +13,22 @@ export const documentRoute = createRoute({
   operationId: 'getOpenApiDocument',
   tags: ['Service'],
   summary: 'This document',
+  description: 'Made from the schemas that validate the requests.',
+  security: ANYONE,
   responses: {
     200: json(z.looseObject({ openapi: z.string() }), 'An OpenAPI 3.1 document', { openapi: '3.1.0' }),
     ...problems(),
   },
 })
+
+const TAGS = [
+  { name: 'Service', description: 'What the service says of itself' },
+  { name: 'Sign-in', description: 'Getting and ending a session' },
+  { name: 'Customers', description: 'The paths of the old service' },
+  { name: 'Profile', description: 'The own account, whatever the role' },
+  { name: 'Passwords', description: 'Setting a password without a session' },
+  { name: 'Service tickets', description: 'What the shop does for its customers' },
+]
 
 let document: OpenApiDocument | undefined
 
@@ -32,7 +43,8 @@ function generate(app: OpenAPIHono<AppEnv>): OpenApiDocument {
     type: 'http',
     scheme: 'bearer',
     bearerFormat: 'JWT',
-    description: 'The `token` of a sign-in. The permissions listed are those the role must have.',
+    description:
+      'The `token` of a sign-in: HS256, checked as RFC8725 asks. The permissions listed are those the role must have.',
   })
   const generated = app.getOpenAPI31Document({
     openapi: '3.1.0',
@@ -42,7 +54,8 @@ function generate(app: OpenAPIHono<AppEnv>): OpenApiDocument {
       description:
         'Authentication and authorization for a mechanic’s shop. Every path works with and without a trailing slash.',
     },
-    servers: [{ url: '/' }],
+    servers: [{ url: '/', description: 'The origin that serves this document' }],
+    tags: TAGS,
   })
   // Routes carry the form of their ids in the path, so that a malformed id is no path at all.
   const paths = Object.entries(generated.paths ?? {}).map(([path, item]) => [

@@ -88,6 +88,20 @@ export function body<Schema extends z.ZodType>(schema: Schema, example: unknown,
   return { required, content: { 'application/json': { schema, example: example as z.input<Schema> } } }
 }
 
+/** The security requirement of a route that anyone may call. */
+export const ANYONE: Record<string, string[]>[] = []
+
+/** An id in a path: its form is part of the route, its bounds are JavaScript's. */
+export const idParam = z.object({
+  id: z.string().meta({
+    type: 'integer',
+    format: 'int64',
+    minimum: 1,
+    maximum: Number.MAX_SAFE_INTEGER,
+    example: 1,
+  }),
+})
+
 /** The security requirement of a route behind `requireSession`. */
 export function bearer(...permissions: string[]): { bearer: string[] }[] {
   return [{ bearer: permissions }]

@@ -24,15 +24,22 @@ export const queryInteger = (min: number, max: number) =>
     .regex(/^\d{1,15}$/, 'Not a valid integer.')
     .transform(Number)
     .pipe(z.int().min(min).max(max))
+    .meta({ type: 'integer', format: 'int64', minimum: min, maximum: max })
 
 export const pageFields = {
   page: clamped(MAX_PAGE, 1).meta({
     type: 'integer',
+    format: 'int64',
+    minimum: 1,
+    maximum: MAX_PAGE,
     description: 'From 1; out of range is clamped',
     example: 1,
   }),
   per_page: clamped(MAX_PER_PAGE, DEFAULT_PER_PAGE).meta({
     type: 'integer',
+    format: 'int64',
+    minimum: 1,
+    maximum: MAX_PER_PAGE,
     description: '1 to 100; out of range is clamped',
     example: 10,
   }),

@@ -2,7 +2,7 @@
 import { sql } from 'drizzle-orm'
 import * as z from 'zod'
 import { openDatabase } from './database.ts'
-import { createRoute, createRoutes, json, problems } from './openapi.ts'
+import { ANYONE, createRoute, createRoutes, json, problems } from './openapi.ts'
 import { Problem } from './problem.ts'
 import { isProblemCode, PROBLEM_CODES, problemKind } from './problem-catalogue.ts'
 import { within } from './time-limit.ts'
@@ -45,6 +45,8 @@ const entry = createRoute({
   operationId: 'getEntry',
   tags: ['Service'],
   summary: 'Where to begin',
+  description: 'Names the service, its version and its entry points.',
+  security: ANYONE,
   responses: { 200: json(entrySchema, 'The entry points', ENTRY), ...problems() },
 })
 
@@ -58,6 +60,8 @@ const health = createRoute({
   operationId: 'getHealth',
   tags: ['Service'],
   summary: 'Whether the Worker runs; touches no storage',
+  description: 'Answers without settings and without storage; for a load balancer or a person at night.',
+  security: ANYONE,
   responses: {
     200: json(z.object({ status: z.string(), message: z.string() }), 'It runs', HEALTHY),
     ...problems(),
@@ -77,6 +81,8 @@ const ready = createRoute({
   operationId: 'getReadiness',
   tags: ['Service'],
   summary: 'Whether the database and KV answer and the schema is current',
+  description: 'Asks the database for its newest migration and KV for a key; 503 names what does not answer.',
+  security: ANYONE,
   responses: {
     200: json(z.object({ status: z.string(), checks: z.record(z.string(), z.string()) }), 'Ready', READY),
     ...problems('not_ready'),
@@ -130,6 +136,8 @@ const explainProblem = createRoute({
   operationId: 'explainProblem',
   tags: ['Service'],
   summary: 'What an error code means',
+  description: 'Every `code` of an error answer has an explanation here.',
+  security: ANYONE,
   request: {
     params: z.object({ code: z.string().meta({ example: 'invalid_credentials', enum: PROBLEM_CODES }) }),
   },

@@ -55,6 +55,7 @@ const readMe = createRoute({
   operationId: 'getMe',
   tags: ['Profile'],
   summary: 'Who am I, and what may I do',
+  description: 'The account, what its role may do, and the session of the token.',
   security: bearer('profile:read'),
   'x-permission': 'profile:read',
   middleware: [requireSession({ permission: 'profile:read' })] as const,

@@ -10,6 +10,7 @@ import {
   body,
   createRoute,
   createRoutes,
+  idParam,
   json,
   problems,
   SESSION_PROBLEMS,
@@ -32,9 +33,6 @@ import { changeTicket, openTicket } from './write.ts'
 export const serviceTicketRoutes = createRoutes()
 
 const ONE_TICKET = '/service-tickets/{id{[1-9][0-9]*}}'
-const idParam = z.object({
-  id: z.string().meta({ type: 'integer', format: 'int64', minimum: 1, example: 1 }),
-})
 
 /** The ticket that the path names, if the actor may see it: another person's is as if it were not there. */
 const loadTicket = createMiddleware<AppEnv & { Variables: { actor: Actor; ticket: TicketRow } }>(
@@ -57,6 +55,7 @@ const open = createRoute({
   operationId: 'openServiceTicket',
   tags: ['Service tickets'],
   summary: 'Open a ticket for a customer',
+  description: 'The ticket begins as `open`.',
   security: bearer('tickets:write'),
   'x-permission': 'tickets:write',
   middleware: [requireSession({ permission: 'tickets:write' })] as const,
@@ -93,6 +92,7 @@ const list = createRoute({
   operationId: 'listServiceTickets',
   tags: ['Service tickets'],
   summary: 'List tickets, newest first: all for staff, the own ones for a customer',
+  description: '`next_cursor` continues the list; it is null on the last page.',
   security: bearer('tickets:read'),
   'x-permission': 'tickets:read',
   middleware: [requireSession({ permission: 'tickets:read' })] as const,
@@ -133,6 +133,7 @@ const read = createRoute({
   operationId: 'getServiceTicket',
   tags: ['Service tickets'],
   summary: 'One ticket: any for staff, an own one for a customer',
+  description: 'Another customer’s ticket is as if it were not there.',
   security: bearer('tickets:read'),
   'x-permission': 'tickets:read',
   middleware: [requireSession({ permission: 'tickets:read' }), loadTicket] as const,
@@ -151,6 +152,8 @@ const update = createRoute({
   operationId: 'updateServiceTicket',
   tags: ['Service tickets'],
   summary: 'Change any part of a ticket, its status step by step',
+  description:
+    'open, in_progress, awaiting_parts, in_progress, completed; cancelled from any that is not completed. Another step is 409.',
   security: bearer('tickets:write'),
   'x-permission': 'tickets:write',
   middleware: [requireSession({ permission: 'tickets:write' }), loadTicket] as const,

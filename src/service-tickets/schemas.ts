@@ -49,12 +49,14 @@ const serviceDate = z
   .meta({
     description: 'ISO 8601: without zone (UTC), with Z or an offset, or a date only',
     example: '2026-01-15T10:00:00',
+    maxLength: 40,
   })
 
 // ISO 3779: 17 characters, without I, O and Q. No flag for the letter case: OpenAPI patterns have none.
 const vin = z
   .string()
   .regex(/^[A-HJ-NPR-Za-hj-npr-z0-9]{17}$/, 'Not a valid VIN.')
+  .meta({ maxLength: 17 })
   .nullable()
 
 const id = z
@@ -63,6 +65,7 @@ const id = z
       code === 'invalid_type' && input !== undefined && input !== null ? 'Not a valid integer.' : undefined,
   })
   .positive()
+  .meta({ format: 'int64', maximum: Number.MAX_SAFE_INTEGER })
 
 export const newTicketSchema = z
   .strictObject({
@@ -112,7 +115,7 @@ export function showTicket(row: TicketRow): z.infer<typeof ticketSchema> {
 
 /** Cursors, unlike the old pages, are new: a limit out of range is refused, not clamped. */
 export const ticketListQuery = z.object({
-  cursor: z.string().optional().meta({ description: '`next_cursor` of the page before' }),
+  cursor: z.string().optional().meta({ description: '`next_cursor` of the page before', maxLength: 128 }),
   limit: queryInteger(1, 100).default(20),
   status: z.enum(TICKET_STATUSES).optional(),
   customer_id: queryInteger(1, Number.MAX_SAFE_INTEGER)

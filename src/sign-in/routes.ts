@@ -13,6 +13,7 @@ import { shed } from '../limits/ring.ts'
 import { triedPassword } from '../passwords/schemas.ts'
 import { answered, previousChangedOne } from '../platform/database.ts'
 import {
+  ANYONE,
   BODY_PROBLEMS,
   bearer,
   body,
@@ -56,6 +57,7 @@ const customerLogin = createRoute({
   operationId: 'signInCustomer',
   tags: ['Sign-in'],
   summary: 'Sign in as a customer',
+  security: ANYONE,
   description:
     'Gives a token for 24 hours. A staff account gets the answer of a wrong password here; it uses /auth/login.',
   middleware: [shed('SIGN_IN_RING')] as const,
@@ -93,6 +95,8 @@ const login = createRoute({
   operationId: 'signIn',
   tags: ['Sign-in'],
   summary: 'Sign in, whatever the role',
+  description: 'An unknown address and a wrong password get the same answer after the same work.',
+  security: ANYONE,
   middleware: [shed('SIGN_IN_RING')] as const,
   request: { body: body(credentials, CREDENTIALS_EXAMPLE) },
   responses: {
@@ -128,6 +132,7 @@ const logout = createRoute({
   operationId: 'signOut',
   tags: ['Sign-in'],
   summary: 'Sign out: the session ends at once, everywhere',
+  description: 'The token is refused from the next request on.',
   security: bearer('profile:read'),
   'x-permission': 'profile:read',
   middleware: [requireSession({ permission: 'profile:read' })] as const,

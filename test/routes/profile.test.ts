@@ -254,6 +254,14 @@ describe('registration', () => {
     expect(await count(events, email)).toBe(1)
   })
 
+  it('S19: tells that an address is taken with the status of the old service, before any derivation', async () => {
+    const person = await customer()
+    forgetDerivations()
+    const answer = await anonymous().post('/customers/', registration({ email: person.email }))
+    expect([answer.status, answer.body.code]).toEqual([400, 'email_taken'])
+    expect(derivations).toEqual([])
+  })
+
   it('S77: shows the e-mail address as typed and knows it in its canonical form', async () => {
     const typed = `Müller.${uniqueEmail('x')}`
       .replace('Müller', 'Mueller')
