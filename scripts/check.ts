@@ -6,6 +6,7 @@ import { stripVTControlCharacters } from 'node:util'
 import type { ICruiseResult } from 'dependency-cruiser'
 import { pinnedNode, root } from './checkout.mjs'
 import { generateBlocklist } from './generate-blocklist.mjs'
+import { OPENAPI_FILE, writeOpenApiDocument } from './openapi-document.ts'
 
 /** The start of an isolate pays for every byte, and one careless import can double the bundle. */
 const MAX_BUNDLE_KIB = 240
@@ -98,6 +99,22 @@ async function checkBundle(): Promise<Outcome> {
   return { failed: true, output: `${outcome.output}\nThe bundle may have ${MAX_BUNDLE_KIB} KiB gzipped.\n` }
 }
 
+/** Lints the document that the built Worker serves, so it comes after the bundle. */
+async function checkOpenApi(): Promise<Outcome> {
+  await writeOpenApiDocument()
+  const spectral = await run(
+    'spectral',
+    'lint',
+    OPENAPI_FILE,
+    '--ruleset',
+    '.spectral.yaml',
+    '--fail-severity',
+    'warn',
+  )
+  const redocly = await run('redocly', 'lint', OPENAPI_FILE, '--config', 'redocly.yaml')
+  return { failed: spectral.failed || redocly.failed, output: spectral.output + redocly.output }
+}
+
 const steps: Step[] = [
   {
     name: 'format and lint',
@@ -108,6 +125,7 @@ const steps: Step[] = [
   { name: 'import rules', run: checkImportRules },
   { name: 'unused code', run: () => run('knip') },
   { name: 'bundle', run: checkBundle },
+  { name: 'openapi', run: checkOpenApi },
   { name: 'tests', run: runTests },
 ]
 

@@ -1,9 +1,9 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { root } from './checkout.mjs'
 
-const source = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'))
+const source = dirname(fileURLToPath(import.meta.resolve('swagger-ui-dist/package.json')))
 const target = join(root, 'assets', 'docs', 'swagger-ui')
 const workshop = join(root, '.wrangler')
 

@@ -1,11 +1,11 @@
 /** The bundled Worker in Miniflare behind a direct socket, so that a test can break its connections. */
 import { execFileSync } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
+import type { Miniflare } from 'miniflare'
+import { startBuiltWorker } from '../../scripts/built-worker.ts'
 
 export interface Reply {
   readonly status: number
@@ -24,30 +24,7 @@ export interface RunningWorker {
 export async function startWorker(): Promise<RunningWorker> {
   const outdir = mkdtempSync(join(tmpdir(), 'worker-'))
   execFileSync('wrangler', ['deploy', '--dry-run', '--outdir', outdir], { stdio: 'pipe' })
-  const files = readdirSync(outdir)
-  const secret = () => randomBytes(32).toString('base64url')
-  const miniflare = new Miniflare(
-    convertV4MiniflareOptions({
-      modules: files
-        .filter((name) => name === 'index.js' || name.endsWith('.txt'))
-        .sort((a, b) => Number(b === 'index.js') - Number(a === 'index.js'))
-        .map((name) => ({
-          type: name === 'index.js' ? ('ESModule' as const) : ('Text' as const),
-          path: join(outdir, name),
-        })),
-      modulesRoot: outdir,
-      compatibilityDate: '2026-08-04',
-      compatibilityFlags: ['enable_request_signal'],
-      d1Databases: { DB: 'queue-test' },
-      kvNamespaces: ['KV'],
-      ratelimits: {
-        SIGN_IN_RING: { namespace_id: '1', simple: { limit: 1000, period: 60 } },
-        REGISTRATION_RING: { namespace_id: '2', simple: { limit: 1000, period: 60 } },
-      },
-      bindings: { SECRET_KEY: secret(), DATA_KEY: secret() },
-      unsafeDirectSockets: [{}],
-    }),
-  )
+  const miniflare = startBuiltWorker(outdir)
   const database = await miniflare.getD1Database('DB')
   for (const name of readdirSync('migrations')
     .filter((file) => file.endsWith('.sql'))

@@ -1,0 +1,43 @@
+// The built Worker in Miniflare, outside of wrangler: with the settings of wrangler.toml and secrets of its own.
+import { randomBytes } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
+import { root } from './checkout.mjs'
+
+/** So many that no test or linter meets the limit of an address. */
+const RING = { simple: { limit: 1_000, period: 60 } } as const
+
+/** Starts the bundle that `wrangler deploy --dry-run --outdir` has put into `outdir`; the caller disposes of it. */
+export function startBuiltWorker(outdir: string): Miniflare {
+  const secret = () => randomBytes(32).toString('base64url')
+  const texts = readdirSync(outdir).filter((name) => name.endsWith('.txt'))
+  return new Miniflare(
+    convertV4MiniflareOptions({
+      modules: [
+        { type: 'ESModule', path: join(outdir, 'index.js') },
+        ...texts.map((name) => ({ type: 'Text' as const, path: join(outdir, name) })),
+      ],
+      modulesRoot: outdir,
+      ...readCompatibility(),
+      d1Databases: ['DB'],
+      kvNamespaces: ['KV'],
+      ratelimits: {
+        SIGN_IN_RING: { namespace_id: '1', ...RING },
+        REGISTRATION_RING: { namespace_id: '2', ...RING },
+      },
+      bindings: { SECRET_KEY: secret(), DATA_KEY: secret() },
+      // The Worker's own log lines are not what its starter wants to read.
+      handleStructuredLogs: () => undefined,
+      unsafeDirectSockets: [{}],
+    }),
+  )
+}
+
+function readCompatibility(): { compatibilityDate: string; compatibilityFlags: string[] } {
+  const toml = readFileSync(join(root, 'wrangler.toml'), 'utf8')
+  const [, compatibilityDate] = /^compatibility_date = "([\d-]+)"/m.exec(toml) ?? []
+  const [, flags = ''] = /^compatibility_flags = \[(.*)\]/m.exec(toml) ?? []
+  if (compatibilityDate === undefined) throw new Error('wrangler.toml has no compatibility_date')
+  return { compatibilityDate, compatibilityFlags: flags.match(/\w+/g) ?? [] }
+}
