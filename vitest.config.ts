@@ -23,7 +23,7 @@ export default defineConfig(async () => {
           test: {
             name: 'workers',
             include: ['test/**/*.test.ts'],
-            exclude: ['test/node/**'],
+            exclude: ['test/node/**', 'test/browser/**'],
             setupFiles: ['./test/support/apply-migrations.ts', './test/support/production-limits.ts'],
             testTimeout: 60_000,
             // Without this every call into noble's modules is a getter, and one imported hash takes 20 s.

@@ -5,7 +5,7 @@ import { PERMISSIONS } from '../../src/access/roles.ts'
 import { app } from '../../src/app.ts'
 import { isProblemCode } from '../../src/platform/problem-catalogue.ts'
 import { type Answer, anonymous, customer, mechanic, ORIGIN, registration, send } from '../support/client.ts'
-import { documentedPath, type Operation, operationsOf, readDocument } from '../support/openapi.ts'
+import { documentedPath, type Operation, operationsOf, PAGES, readDocument } from '../support/openapi.ts'
 
 let document: any
 let operations: Operation[]
@@ -29,9 +29,6 @@ function* walk(value: unknown, way = ''): Generator<[string, any]> {
   yield [way, value]
   for (const [key, inner] of Object.entries(value)) yield* walk(inner, `${way}/${key}`)
 }
-
-/** What is for people to look at stands outside the document. */
-const PAGES = ['GET /docs']
 
 describe('the document', () => {
   it('is OpenAPI 3.1, public, and the same at each reading', async () => {

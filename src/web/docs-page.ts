@@ -1,0 +1,44 @@
+/** The page at /docs. What it loads lies under assets/docs and is served beside the Worker, not by it. */
+
+/** A nut. In the page itself, so that no browser asks for /favicon.ico. */
+const ICON =
+  "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Cpath fill='%23c2410c' fill-rule='evenodd' d='M5 2h6l3.5 6-3.5 6H5L1.5 8zM8 5a3 3 0 1 0 0 6 3 3 0 0 0 0-6z'/%3E%3C/svg%3E"
+
+// Swagger UI, which brings a main landmark of its own, takes the place of this one. It stays where
+// JavaScript is off or does not arrive.
+export const DOCS_PAGE = `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>Mechanic Shop API documentation</title>
+<link rel="icon" href="${ICON}">
+<link rel="stylesheet" href="/docs/swagger-ui/swagger-ui.css">
+<link rel="stylesheet" href="/docs/theme.css">
+<script src="/docs/swagger-ui/swagger-ui-bundle.js" defer></script>
+<script src="/docs/start.js" defer></script>
+</head>
+<body>
+<div id="docs">
+<main class="plain"><p>Every path, field and answer is described at <a href="/openapi.json">/openapi.json</a>.
+<noscript>This page shows it with JavaScript, which is off.</noscript></p></main>
+</div>
+</body>
+</html>
+`
+
+/**
+ * Only files of this origin, nothing inline. Swagger UI draws its arrows and its loading sign from `data:`
+ * pictures in its style sheet, and sets styles through the DOM, which `style-src` does not forbid.
+ */
+export const DOCS_POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ')

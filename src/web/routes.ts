@@ -1,0 +1,12 @@
+/** Pages for people. They are not part of the OpenAPI document. */
+import { createRoutes } from '../platform/openapi.ts'
+import { DOCS_PAGE, DOCS_POLICY } from './docs-page.ts'
+
+export const webRoutes = createRoutes()
+
+webRoutes.get('/docs', (c) =>
+  c.html(DOCS_PAGE, 200, {
+    'Content-Security-Policy': DOCS_POLICY,
+    'Cache-Control': 'public, max-age=300',
+  }),
+)
