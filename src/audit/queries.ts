@@ -96,6 +96,11 @@ export function insertGroupedAuditEvent(db: Database, row: SignedAuditEvent) {
   return insertAuditEvent(db, row, isFirst)
 }
 
+/** The event has been written: what belongs to the same change may follow in the batch. */
+export function isRecorded({ eventId }: SignedAuditEvent): SQL {
+  return sql`EXISTS (SELECT 1 FROM ${auditEvents} AS written WHERE written.event_id = ${eventId})`
+}
+
 /** Counts one more event of a group. */
 export function countAuditRepeat(db: Database, groupKey: string, now: number) {
   return db
@@ -114,4 +119,12 @@ export function listOperatorActions(db: Database, limit: number) {
 /** Removes one operator action; the row's audit event follows in the batch if this changed one row. */
 export function deleteOperatorAction(db: Database, id: number) {
   return db.delete(operatorActions).where(sql`${operatorActions.id} = ${id}`)
+}
+
+export function deleteOldAuditRepeats(db: Database, before: number, limit: number) {
+  return db
+    .delete(auditRepeats)
+    .where(
+      sql`${auditRepeats.groupKey} IN (SELECT group_key FROM ${auditRepeats} WHERE last_at < ${before} LIMIT ${limit})`,
+    )
 }

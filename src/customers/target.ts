@@ -24,7 +24,7 @@ export function requireOwnOr(permission: Permission, refusal: string) {
     }
     const target = await findTarget(scope.db, actor, id)
     c.set('target', target)
-    c.set('person', target)
+    c.set('person', { ...target, isActor: isOwn })
     await next()
   })
 }

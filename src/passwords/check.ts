@@ -81,7 +81,7 @@ async function checkNative(
   }
   if (!matches) return { matches: false, reason: 'wrong_password' }
   if (isCurrentHash(stored, newest)) return { matches: true }
-  return { matches: true, rehash: { hash: await hashNewPassword(scope, password), from: 'native' } }
+  return withRehash(scope, password, 'native')
 }
 
 async function checkImported(
@@ -90,9 +90,23 @@ async function checkImported(
   stored: WerkzeugHash,
 ): Promise<PasswordVerdict> {
   const lane = needsSlowLane(stored) ? importedLane : nativeLane
-  const matches = await inTurn(lane, scope, () => verifyWerkzeugHash(password, stored))
+  const matches = await inTurn(lane, scope, (breathe) => verifyWerkzeugHash(password, stored, breathe))
   if (!matches) return { matches: false, reason: 'wrong_password' }
-  return { matches: true, rehash: { hash: await hashNewPassword(scope, password), from: 'imported' } }
+  return withRehash(scope, password, 'imported')
+}
+
+/** A match, with the new form if a turn is to be had: a right password is not refused for want of one. */
+async function withRehash(
+  scope: RequestScope,
+  password: string,
+  from: 'imported' | 'native',
+): Promise<PasswordVerdict> {
+  try {
+    return { matches: true, rehash: { hash: await hashNewPassword(scope, password), from } }
+  } catch (error) {
+    if (error instanceof Problem && error.code === 'sign_in_busy') return { matches: true }
+    throw error
+  }
 }
 
 async function checkDecoy(scope: RequestScope, password: string): Promise<void> {

@@ -4,7 +4,7 @@ import { accounts } from '../accounts/tables.ts'
 import type { Database } from '../platform/database.ts'
 import { linkTokens } from './tables.ts'
 
-/** The account that a live link token is for. */
+/** The account that a live link token for a password is for. */
 export function findLinkTokenAccount(db: Database, tokenHash: string, now: number) {
   return db
     .select({
@@ -15,7 +15,13 @@ export function findLinkTokenAccount(db: Database, tokenHash: string, now: numbe
     })
     .from(linkTokens)
     .innerJoin(accounts, eq(accounts.id, linkTokens.accountId))
-    .where(and(eq(linkTokens.tokenHash, tokenHash), sql`${linkTokens.expiresAt} > ${now}`))
+    .where(
+      and(
+        eq(linkTokens.tokenHash, tokenHash),
+        eq(linkTokens.purpose, 'password_reset'),
+        sql`${linkTokens.expiresAt} > ${now}`,
+      ),
+    )
 }
 
 /** The token has not been used and has not expired. */
@@ -43,6 +49,10 @@ export function consumeLinkTokens(db: Database, accountId: number, when: SQL) {
   return db.delete(linkTokens).where(and(eq(linkTokens.accountId, accountId), when))
 }
 
-export function deleteExpiredLinkTokens(db: Database, now: number) {
-  return db.delete(linkTokens).where(lte(linkTokens.expiresAt, now))
+export function deleteExpiredLinkTokens(db: Database, now: number, limit: number) {
+  return db
+    .delete(linkTokens)
+    .where(
+      sql`${linkTokens.tokenHash} IN (SELECT token_hash FROM ${linkTokens} WHERE ${lte(linkTokens.expiresAt, now)} LIMIT ${limit})`,
+    )
 }

@@ -14,8 +14,8 @@ export const newPassword = z.string().meta({
 
 /** A one-time token as it is sent; anything of a sane length is looked up. */
 export const linkToken = text()
-  .refine((value) => codePoints(value) <= 128, 'Longer than maximum length 128.')
-  .meta({ maxLength: 128 })
+  .refine((value) => codePoints(value) <= 1_024, 'Longer than maximum length 1024.')
+  .meta({ maxLength: 1024 })
 
 /** A password as it is tried: any text, bounded, because old rules may have allowed it. */
 export const triedPassword = z

@@ -10,6 +10,10 @@ export function refuseInvalidWithPassword(result: ValidationResult, c: AppContex
   const body: Record<string, unknown> = typeof result.data === 'object' ? { ...result.data } : {}
   if (result.target !== 'json' || typeof body['password'] !== 'string') return refuseInvalid(result)
   const { person } = c.var
+  // 403 comes before 400: nobody learns the rules of a password that is not theirs to set.
+  if (person?.isActor === false) {
+    throw new Problem('forbidden', { detail: 'A password can only be changed by its owner' })
+  }
   const { settings } = c.var.scope
   const faults = findPasswordFaults(body['password'], {
     minLength: settings.passwordMinLength,

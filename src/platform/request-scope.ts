@@ -21,7 +21,12 @@ export interface AppEnv {
     facts: RequestFacts
     scope: RequestScope
     /** Whose profile the request is about, once that is known; validation compares with it. */
-    person?: { readonly email: string; readonly firstName: string; readonly lastName: string }
+    person?: {
+      readonly email: string
+      readonly firstName: string
+      readonly lastName: string
+      readonly isActor: boolean
+    }
   }
 }
 

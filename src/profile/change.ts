@@ -13,8 +13,10 @@ import {
   updateProfile,
 } from '../accounts/queries.ts'
 import type { AuditEventName, AuditFacts } from '../audit/events.ts'
-import { insertAuditEvent, type SignedAuditEvent, signAuditEvent } from '../audit/queries.ts'
+import { insertAuditEvent, isRecorded, type SignedAuditEvent, signAuditEvent } from '../audit/queries.ts'
+import { spend } from '../limits/ring.ts'
 import { hashNewPassword } from '../passwords/check.ts'
+import { consumeLinkTokens } from '../passwords/queries.ts'
 import { answered, previousChangedOne } from '../platform/database.ts'
 import { Problem, permissionMissing } from '../platform/problem.ts'
 import type { RequestScope } from '../platform/request-scope.ts'
@@ -39,6 +41,10 @@ export async function changeProfile(
   requireRightToChange(actor, target, input)
   const changes = changedFields(target, input)
   const isSensitive = input.password !== undefined || changes.email !== undefined
+  // Whatever derives a key spends from the ring first: one token must not fill the queue for everybody.
+  if (input.password !== undefined || input.current_password !== undefined) {
+    await spend(scope.signInRing, scope.facts.address)
+  }
   const proof = isSensitive ? await requireFreshness(scope, actor, input.current_password) : undefined
   if (input.password !== undefined) changes.passwordHash = await hashNewPassword(scope, input.password)
   if (Object.keys(changes).length === 0) return target
@@ -47,9 +53,7 @@ export async function changeProfile(
 
 function requireRightToChange(actor: Actor, target: Profile, input: ProfileInput): void {
   if (actor.account.id === target.id) return
-  if (input.password !== undefined) {
-    throw new Problem('forbidden', { detail: 'A password can only be changed by its owner' })
-  }
+  if (input.password !== undefined) throw new Problem('forbidden')
   const changesEmail = input.email !== undefined && input.email !== target.email
   if (changesEmail && !reachOf(actor.account.role, 'accounts:admin'))
     throw permissionMissing('accounts:admin')
@@ -84,10 +88,12 @@ async function writeChanges(
     insertAuditEvent(db, event, previousChangedOne),
   )
   const update = updateProfile(db, target.id, changes, facts.now, allowed)
+  const held = isRecorded(lastOf(events))
+  // A link that was sent before must not undo the change: neither reset the new password, nor from the old address.
+  const isSensitive = changes.passwordHash !== undefined || changes.email !== undefined
+  if (isSensitive) followUps.push(consumeLinkTokens(db, target.id, held))
   const endOthers =
-    changes.passwordHash === undefined
-      ? []
-      : [deleteSessionsOf(db, target.id, previousChangedOne, actor.session.id)]
+    changes.passwordHash === undefined ? [] : [deleteSessionsOf(db, target.id, held, actor.session.id)]
   const [changed, ...rest] = await answered(db.batch([update, ...followUps, ...endOthers]))
   const [profile] = changed
   if (!profile) throw await whyUnchanged(scope, actor, target, changes)
@@ -120,6 +126,13 @@ function eventsOf(actor: Actor, target: Profile, changes: ProfileChanges): Audit
   if (changes.email !== undefined) events.push({ ...who, event: 'email.changed', details: {} })
   if (changes.passwordHash !== undefined) events.push({ ...who, event: 'password.changed', details: {} })
   return events
+}
+
+/** Every change has an event: there is no change without a field. */
+function lastOf(events: readonly SignedAuditEvent[]): SignedAuditEvent {
+  const last = events.at(-1)
+  if (!last) throw new TypeError('a change without an event')
+  return last
 }
 
 function sign(scope: RequestScope, event: AuditFacts<AuditEventName>): Promise<SignedAuditEvent> {

@@ -2,6 +2,7 @@
 import { and, sql } from 'drizzle-orm'
 import { deleteCustomer, type Profile } from '../accounts/queries.ts'
 import { insertAuditEvent, signAuditEvent } from '../audit/queries.ts'
+import { spend } from '../limits/ring.ts'
 import { answered, previousChangedOne } from '../platform/database.ts'
 import type { RequestScope } from '../platform/request-scope.ts'
 import { markEnded } from '../sessions/blacklist.ts'
@@ -21,6 +22,7 @@ export async function deleteAccount(
   currentPassword: string | undefined,
 ): Promise<void> {
   const { db, facts } = scope
+  if (currentPassword !== undefined) await spend(scope.signInRing, facts.address)
   const proof = await requireFreshness(scope, actor, currentPassword)
   const allowed = and(isLiveSession(actor.session.id, facts.now), proof) ?? sql`false`
   const event = await signAuditEvent(scope.keys.auditMac, facts, {

@@ -5,7 +5,6 @@
 import type { SQL } from 'drizzle-orm'
 import { findPasswordHash, hasPasswordHash } from '../accounts/queries.ts'
 import { insertAuditEvent, signAuditEvent } from '../audit/queries.ts'
-import { spend } from '../limits/ring.ts'
 import { checkPassword } from '../passwords/check.ts'
 import { answered } from '../platform/database.ts'
 import { Problem, reauthenticationRequired } from '../platform/problem.ts'
@@ -20,8 +19,8 @@ export function isFresh(session: Session, freshAuthSeconds: number, now: number)
 
 /**
  * Requires the proof. A current password that is sent is checked even where it is not needed, and the
- * condition returned holds as long as it stays the password.
- * @throws Problem `reauthentication_required`, `invalid_credentials`, `too_many_requests`, `sign_in_busy`
+ * condition returned holds as long as it stays the password. The caller spends from the ring before.
+ * @throws Problem `reauthentication_required`, `invalid_credentials`, `sign_in_busy`
  */
 export async function requireFreshness(
   scope: RequestScope,
@@ -49,7 +48,6 @@ export async function whyRefused(scope: RequestScope, actor: Actor): Promise<Pro
 
 async function requireCurrentPassword(scope: RequestScope, actor: Actor, password: string): Promise<SQL> {
   const { id } = actor.account
-  await spend(scope.signInRing, scope.facts.address)
   const [stored] = await answered(findPasswordHash(scope.db, id))
   const verdict = await checkPassword(scope, password, stored?.passwordHash)
   if (verdict.matches && stored?.passwordHash) return hasPasswordHash(id, stored.passwordHash)

@@ -51,7 +51,7 @@ export function requireSession<Query extends BatchItem<'sqlite'> = never>(option
       const { actor, rows } = await readActor(scope, token, alongside)
       await requirePermission(scope, actor, c.req, options.permission)
       c.set('actor', actor)
-      c.set('person', actor.account)
+      c.set('person', { ...actor.account, isActor: true })
       c.set('alongside', rows as RowsOf<Query>)
       await next()
     },

@@ -3,6 +3,7 @@ import {
   admin,
   anonymous,
   customer,
+  issueLinkToken,
   mechanic,
   type Person,
   registration,
@@ -280,4 +281,72 @@ describe('registration', () => {
     expect(second.id).toBeGreaterThan(first.id)
     expect((await first.get('/auth/me')).body.code).toBe('invalid_customer')
   })
+})
+
+describe('S24: one person alone', () => {
+  it('cannot fill the queue of derivations with new passwords: the 31st in a minute is 429 without one', async () => {
+    const person = await customer()
+    const statuses: number[] = []
+    for (let i = 0; i < 31; i++) {
+      statuses.push((await person.patch('/auth/me', { password: `camshaft-lobe-profile-${i}` })).status)
+    }
+    expect(statuses).toEqual([...Array(30).fill(200), 429])
+    forgetDerivations()
+    expect((await person.patch('/auth/me', { password: 'camshaft-lobe-profile' })).status).toBe(429)
+    expect(derivations).toEqual([])
+  })
+})
+
+describe('a link that was sent before', () => {
+  it.each([{ password: NEW_PASSWORD }, { email: 'moved-away@example.net' }])(
+    'is used up by %j',
+    async (change) => {
+      const person = await customer()
+      const link = await issueLinkToken(person.email)
+      expect((await person.patch('/auth/me', change)).status).toBe(200)
+      const answer = await anonymous().post('/auth/password/reset', {
+        token: link,
+        password: 'an-older-wish',
+      })
+      expect(answer.body.code).toBe('link_token_invalid')
+      expect((await person.get('/auth/me')).status).toBe(200)
+    },
+  )
+
+  it('survives a change of name', async () => {
+    const person = await customer()
+    const link = await issueLinkToken(person.email)
+    await person.patch('/auth/me', { first_name: 'Other' })
+    const answer = await anonymous().post('/auth/password/reset', { token: link, password: 'an-older-wish' })
+    expect(answer.status).toBe(200)
+  })
+})
+
+describe("another person's password", () => {
+  it('is 403 whatever it is, before its rules are told', async () => {
+    const [boss, person] = [await admin(), await customer()]
+    for (const password of ['x', 'football', NEW_PASSWORD]) {
+      const answer = await boss.put(`/customers/${person.id}`, { password })
+      expect([answer.status, answer.body.message]).toEqual([
+        403,
+        'A password can only be changed by its owner',
+      ])
+    }
+  })
+})
+
+describe('names and phone numbers', () => {
+  it.each(['a\r\nb', 'a\u0000b', 'a\u202eb', 'a\u2028b'])(
+    'are one line of text in one direction: not %j',
+    async (text) => {
+      const answer = await anonymous().post(
+        '/customers/',
+        registration({ first_name: text, phone_number: text }),
+      )
+      expect(answer.body.errors).toEqual({
+        first_name: ['Not a valid string.'],
+        phone_number: ['Not a valid string.'],
+      })
+    },
+  )
 })
