@@ -1,7 +1,9 @@
-// Owns the canonical form of an e-mail address, which decides whether two addresses are one account.
-// Invariant: the form is ASCII, at most 254 octets, and its own canonical form; an address without one is
-// refused, never repaired, so what the owner typed and what was compared name the same mailbox.
-// RFC 5321 sections 4.1.2 and 4.5.3.1; domains through UTS 46 as the URL standard's host parser applies it.
+/**
+ * Owns the canonical form of an e-mail address, which decides whether two addresses are one account.
+ * Invariant: the form is ASCII, at most 254 octets, and its own canonical form; an address without one is
+ * refused, never repaired, so what the owner typed and what was compared name the same mailbox.
+ * RFC 5321 sections 4.1.2 and 4.5.3.1; domains through UTS 46 as the URL standard's host parser applies it.
+ */
 
 /**
  * Returns the canonical form: the local part with A-Z lower-cased, the domain as lower-case ASCII (punycode).

@@ -54,8 +54,10 @@ export function createLane(limits: LaneLimits): Lane {
   const lane: LaneState = { limits, queue: [], holder: undefined }
   return {
     async run(attempt, work) {
-      if (lane.queue.length >= limits.maxWaiting) return { done: false, reason: 'queue_full' }
       const ticket = { seenAt: Date.now() }
+      // Clears out the dead first: if all who wait have died, nobody else would.
+      isFree(lane, ticket.seenAt)
+      if (lane.queue.length >= limits.maxWaiting) return { done: false, reason: 'queue_full' }
       lane.queue.push(ticket)
       const outcome = waitAndWork(lane, ticket, attempt, work)
       attempt.waitUntil(outcome.catch(() => undefined))
@@ -126,5 +128,5 @@ function leave<Reason>(queue: Ticket[], ticket: Ticket, reason: Reason): Reason 
 /** Every native derivation of this isolate: at most one works and 50 wait, 10 s each at most. */
 export const nativeLane = createLane({ maxWaiting: 50, maxWaitMs: 10_000, stallMs: 5_000 })
 
-/** Imported PBKDF2 hashes above production's cap run in JavaScript and take seconds: few may wait. */
-export const importedLane = createLane({ maxWaiting: 10, maxWaitMs: 10_000, stallMs: 30_000 })
+/** Imported PBKDF2 hashes above production's cap run in JavaScript, 4 s or so each: few may wait, but longer. */
+export const importedLane = createLane({ maxWaiting: 5, maxWaitMs: 25_000, stallMs: 5_000 })

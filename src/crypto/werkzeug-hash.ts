@@ -1,8 +1,13 @@
-// Owns the password hashes that the Flask service left behind (Werkzeug's `scrypt:…` and `pbkdf2:…`): read,
-// bounded, verified, never made. Invariant: a stored string can only cost what the bounds below allow, and
-// what does not parse is never derived. RFC 8018 section 5.2 (PBKDF2), RFC 7914 (scrypt).
+/**
+ * Owns the password hashes that the Flask service left behind (Werkzeug's `scrypt:…` and `pbkdf2:…`): read,
+ * bounded, verified, never made. Invariant: a stored string can only cost what the bounds below allow, and
+ * what does not parse is never derived. RFC 8018 section 5.2 (PBKDF2), RFC 7914 (scrypt).
+ */
 import { scrypt } from 'node:crypto'
 import { hexToBytes } from '@noble/hashes/utils.js'
+import type { Breathe } from './derivation-queue.ts'
+import { equalInConstantTime } from './digest.ts'
+import { utf8 } from './encoding.ts'
 import { type Pbkdf2Digest, yieldingPbkdf2 } from './yielding-pbkdf2.ts'
 
 /** A hash within bounds. `salt` is the ASCII text itself, as Werkzeug uses it; `derived` has the full length. */
@@ -50,10 +55,14 @@ export function parseWerkzeugHash(encoded: string): WerkzeugHash | undefined {
  * short keys with zeros, so a password verifies with U+0000 appended too, and lone surrogates all encode as
  * U+FFFD. They are tried here because a hash may have been made from such a password.
  */
-export async function verifyWerkzeugHash(password: string, hash: WerkzeugHash): Promise<boolean> {
-  if (await isDerivedFrom(password, hash)) return true
+export async function verifyWerkzeugHash(
+  password: string,
+  hash: WerkzeugHash,
+  breathe?: Breathe,
+): Promise<boolean> {
+  if (await isDerivedFrom(password, hash, breathe)) return true
   const normalized = password.normalize('NFC')
-  return normalized !== password && (await isDerivedFrom(normalized, hash))
+  return normalized !== password && (await isDerivedFrom(normalized, hash, breathe))
 }
 
 /** Tells whether verifying takes seconds of script time, and so belongs in a lane of its own. */
@@ -129,15 +138,20 @@ function readDecimal(text: string): number | undefined {
   return DECIMAL.test(text) ? Number(text) : undefined
 }
 
-async function isDerivedFrom(password: string, hash: WerkzeugHash): Promise<boolean> {
-  const candidate = await derive(utf8(password), utf8(hash.salt), hash)
-  return crypto.subtle.timingSafeEqual(candidate, hash.derived)
+async function isDerivedFrom(password: string, hash: WerkzeugHash, breathe?: Breathe): Promise<boolean> {
+  const candidate = await derive(utf8(password), utf8(hash.salt), hash, breathe)
+  return equalInConstantTime(candidate, hash.derived)
 }
 
-async function derive(password: Uint8Array, salt: Uint8Array, hash: WerkzeugHash): Promise<Uint8Array> {
+async function derive(
+  password: Uint8Array,
+  salt: Uint8Array,
+  hash: WerkzeugHash,
+  breathe?: Breathe,
+): Promise<Uint8Array> {
   if (hash.method === 'scrypt') return deriveScrypt(password, salt, hash)
   const { name, bytes } = DIGESTS[hash.digest]
-  if (needsSlowLane(hash)) return yieldingPbkdf2(hash.digest, password, salt, hash.iterations, bytes)
+  if (needsSlowLane(hash)) return yieldingPbkdf2(hash.digest, password, salt, hash.iterations, bytes, breathe)
   const key = await crypto.subtle.importKey('raw', password, 'PBKDF2', false, ['deriveBits'])
   const algorithm = { name: 'PBKDF2', hash: name, salt, iterations: hash.iterations }
   return new Uint8Array(await crypto.subtle.deriveBits(algorithm, key, 8 * bytes))
@@ -155,8 +169,4 @@ function deriveScrypt(password: Uint8Array, salt: Uint8Array, hash: ScryptHash):
       error ? reject(error) : resolve(derived),
     )
   })
-}
-
-function utf8(text: string): Uint8Array {
-  return new TextEncoder().encode(text)
 }

@@ -1,11 +1,14 @@
-// Owns PBKDF2 (RFC 8018 section 5.2) for imported hashes above the 100,000 iterations that production
-// allows in one native call.
-// Invariant: other requests get the isolate every ITERATIONS_PER_TURN iterations, and no clock is read to
-// decide that: in production the clock stands still during CPU work, so a loop that watches it never yields.
+/**
+ * Owns PBKDF2 (RFC 8018 section 5.2) for imported hashes above the 100,000 iterations that production
+ * allows in one native call.
+ * Invariant: other requests get the isolate every ITERATIONS_PER_TURN iterations, and no clock is read to
+ * decide that: in production the clock stands still during CPU work, so a loop that watches it never yields.
+ */
 import { hmac } from '@noble/hashes/hmac.js'
 import { sha1 } from '@noble/hashes/legacy.js'
 import { sha256, sha512 } from '@noble/hashes/sha2.js'
 import type { Hash } from '@noble/hashes/utils.js'
+import type { Breathe } from './derivation-queue.ts'
 
 /** The hash functions that PBKDF2 is computed with, by the names that Werkzeug writes. */
 export type Pbkdf2Digest = 'sha1' | 'sha256' | 'sha512'
@@ -17,6 +20,7 @@ export type Pbkdf2Digest = 'sha1' | 'sha256' | 'sha512'
  *
  * @param iterations at least 1
  * @param length bytes to derive, at least 1
+ * @param breathe gives the isolate back; what it throws ends the derivation
  * @throws RangeError when either number is not a positive integer
  */
 export async function yieldingPbkdf2(
@@ -25,6 +29,7 @@ export async function yieldingPbkdf2(
   salt: Uint8Array,
   iterations: number,
   length: number,
+  breathe: Breathe = () => scheduler.wait(0),
 ): Promise<Uint8Array> {
   requirePositiveInteger(iterations, 'iterations')
   requirePositiveInteger(length, 'length')
@@ -38,7 +43,7 @@ export async function yieldingPbkdf2(
     const t = derived.subarray(offset, offset + u.length)
     for (let done = 0; done < iterations; ) {
       if (leftInTurn === 0) {
-        await scheduler.wait(0)
+        await breathe()
         leftInTurn = ITERATIONS_PER_TURN
       }
       const count = done === 0 ? 1 : Math.min(iterations - done, leftInTurn)

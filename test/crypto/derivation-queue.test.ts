@@ -108,3 +108,16 @@ describe('a lane', () => {
     expect(background.length).toBe(before + 1)
   })
 })
+
+describe('waiters that died with their requests', () => {
+  it('do not keep the lane shut', async () => {
+    const lane = createLane(LIMITS)
+    const wait = scheduler.wait
+    scheduler.wait = () => new Promise(() => undefined)
+    const dead = Array.from({ length: 4 }, () => lane.run(attempt(), () => new Promise(() => undefined)))
+    scheduler.wait = wait
+    background.push(...dead.map((one) => Promise.race([one, Promise.resolve()])))
+    passTime(11)
+    expect((await lane.run(attempt(), noting([], 'next'))).done).toBe(true)
+  })
+})
