@@ -5,6 +5,15 @@ import { defineConfig } from 'vitest/config'
 /** Secrets of this run only: nothing worth stealing is in the repository. */
 const secret = () => randomBytes(32).toString('base64url')
 
+const SETTINGS = {
+  TOKEN_ISSUER: 'mechanic-shop-api',
+  TOKEN_AUDIENCE: 'mechanic-shop',
+  SHOP_NAME: 'Mechanic Shop',
+  PASSWORD_MIN_LENGTH: '6',
+  FRESH_AUTH_SECONDS: '600',
+  ALLOWED_ORIGINS: '',
+}
+
 export default defineConfig(async () => {
   const migrations = await readD1Migrations('./migrations')
   return {
@@ -16,7 +25,13 @@ export default defineConfig(async () => {
             cloudflareTest({
               wrangler: { configPath: './wrangler.toml' },
               miniflare: {
-                bindings: { SECRET_KEY: secret(), DATA_KEY: secret(), TEST_MIGRATIONS: migrations },
+                // Every setting, so that a developer's .dev.vars has no say.
+                bindings: {
+                  SECRET_KEY: secret(),
+                  DATA_KEY: secret(),
+                  TEST_MIGRATIONS: migrations,
+                  ...SETTINGS,
+                },
               },
             }),
           ],

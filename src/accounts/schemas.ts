@@ -5,7 +5,14 @@ import { codePoints, text } from '../platform/validate.ts'
 import { canonicalEmail } from './email-address.ts'
 import type { Profile } from './queries.ts'
 
-export const nameField = text()
+/** One line of text: no control characters, and none that turn the direction of what follows. */
+const line = () =>
+  text().refine(
+    (value) => !/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u.test(value),
+    'Not a valid string.',
+  )
+
+export const nameField = line()
   .refine((value) => codePoints(value) >= 1 && codePoints(value) <= 100, 'Length must be between 1 and 100.')
   .meta({ minLength: 1, maxLength: 100 })
 
@@ -14,7 +21,7 @@ export const emailField = z
   .refine((value) => canonicalEmail(value) !== undefined, 'Not a valid email address.')
   .meta({ format: 'email', maxLength: 254 })
 
-export const phoneField = text()
+export const phoneField = line()
   .refine((value) => codePoints(value) <= 20, 'Longer than maximum length 20.')
   .meta({ maxLength: 20 })
 

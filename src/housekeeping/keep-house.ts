@@ -3,6 +3,7 @@
  * Bounded and repeatable: whatever is left over waits for the next run.
  */
 import {
+  deleteOldAuditRepeats,
   deleteOperatorAction,
   insertAuditEvent,
   listOperatorActions,
@@ -17,7 +18,10 @@ import { type Env, readSettings } from '../platform/settings.ts'
 import { deleteExpiredSessions } from '../sessions/queries.ts'
 
 const MAX_ACTIONS_PER_RUN = 40
-const MAX_SESSIONS_PER_RUN = 1_000
+
+/** Counts of refusals are of interest for a month; the audit rows themselves stay. */
+const REPEATS_KEPT_SECONDS = 30 * 86_400
+const MAX_ROWS_PER_RUN = 1_000
 
 export async function keepHouse(env: Env): Promise<void> {
   const outcome = readSettings(env)
@@ -29,13 +33,18 @@ export async function keepHouse(env: Env): Promise<void> {
   const now = Math.floor(Date.now() / 1000)
   const { auditMac } = await loadKeys(outcome.settings)
   const recorded = await recordOperatorActions(db, auditMac, now)
-  const [sessions, links] = await answered(
-    db.batch([deleteExpiredSessions(db, now, MAX_SESSIONS_PER_RUN), deleteExpiredLinkTokens(db, now)]),
+  const [sessions, links, repeats] = await answered(
+    db.batch([
+      deleteExpiredSessions(db, now, MAX_ROWS_PER_RUN),
+      deleteExpiredLinkTokens(db, now, MAX_ROWS_PER_RUN),
+      deleteOldAuditRepeats(db, now - REPEATS_KEPT_SECONDS, MAX_ROWS_PER_RUN),
+    ]),
   )
   logInfo('housekeeping', {
     operator_actions: recorded,
     sessions: sessions.meta.changes,
     link_tokens: links.meta.changes,
+    audit_repeats: repeats.meta.changes,
   })
 }
 

@@ -10,7 +10,7 @@ export function logInfo(message: string, fields: LogFields = {}): void {
   write('info', message, fields)
 }
 
-/** For what a person must look at: `alert` is a stable code that docs/operations explains. */
+/** For what a person must look at: `alert` is a stable code, listed in docs/security.md. */
 export function logAlert(alert: string, fields: LogFields = {}): void {
   write('alert', alert, fields)
 }

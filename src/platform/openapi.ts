@@ -40,6 +40,7 @@ export const BODY_PROBLEMS = [
   'validation_failed',
   'payload_too_large',
   'unsupported_media_type',
+  'request_timeout',
 ] as const satisfies ProblemCode[]
 
 /** What a route behind `requireSession` can answer on top. */

@@ -4,7 +4,7 @@
  * The texts marked "kept" are those of the service this one replaces; its clients compare them.
  */
 interface ProblemKind {
-  readonly status: 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 429 | 500 | 503
+  readonly status: 400 | 401 | 403 | 404 | 405 | 408 | 409 | 413 | 415 | 429 | 500 | 503
   readonly title: string
   readonly detail?: string
   readonly explanation: string
@@ -141,6 +141,12 @@ export const PROBLEMS = {
     status: 405,
     title: 'Method not allowed',
     explanation: 'The path exists, but not with this method. The Allow header lists those it has.',
+  },
+  request_timeout: {
+    status: 408,
+    title: 'Request timeout',
+    detail: 'The request body did not arrive in time',
+    explanation: 'The body must have arrived within 15 seconds.',
   },
   ticket_status_conflict: {
     status: 409,

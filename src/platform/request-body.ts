@@ -3,8 +3,12 @@
  * type, its encoding. Whether it parses is told later, after 401, 403 and 404.
  */
 import { Problem } from './problem.ts'
+import { within } from './time-limit.ts'
 
 export const MAX_BODY_BYTES = 65_536
+
+/** A client that sends so slowly only holds the connection. */
+const READ_WITHIN_MS = 15_000
 
 /** `application/json`, with no parameter but a UTF-8 charset. */
 const JSON_TYPE = /^application\/json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?$/i
@@ -14,10 +18,13 @@ const REFUSED = '\u0001'
 
 /**
  * The same request with its body as checked JSON text; an absent body becomes `{}`.
- * @throws Problem `payload_too_large`, `unsupported_media_type`
+ * @throws Problem `payload_too_large`, `unsupported_media_type`, `request_timeout`
  */
 export async function withCheckedBody(request: Request): Promise<Request> {
-  const bytes = await readAtMost(request.body, MAX_BODY_BYTES)
+  if (Number(request.headers.get('content-length')) > MAX_BODY_BYTES) throw new Problem('payload_too_large')
+  const bytes = await within(READ_WITHIN_MS, readAtMost(request.body, MAX_BODY_BYTES)).catch((cause) => {
+    throw cause instanceof Problem ? cause : new Problem('request_timeout', { cause })
+  })
   const headers = new Headers(request.headers)
   if (bytes.length > 0 && !JSON_TYPE.test(request.headers.get('content-type') ?? '')) {
     throw new Problem('unsupported_media_type')

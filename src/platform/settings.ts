@@ -1,6 +1,6 @@
 /**
  * Every variable, secret and binding, read once and checked. Defaults live here only (and, as
- * comments, in wrangler.toml). Nothing else in the code reads `env` by name.
+ * comments, in wrangler.toml). No other file reads a variable or a secret.
  */
 import * as z from 'zod'
 import { decodeSecret } from '../crypto/secret.ts'
@@ -13,8 +13,14 @@ export interface Env {
   [name: string]: unknown
 }
 
-const seconds = (min: number, max: number, fallback: number) =>
-  z.coerce.number().int().min(min).max(max).default(fallback)
+/** A variable is text; an empty one is a mistake, not a zero. */
+const wholeNumber = (min: number, max: number, fallback: number) =>
+  z
+    .string()
+    .regex(/^\d{1,9}$/)
+    .transform(Number)
+    .pipe(z.int().min(min).max(max))
+    .default(fallback)
 
 /** A claim's text: short enough that no token gets longer than what is accepted back. */
 const claimText = (fallback: string) =>
@@ -27,8 +33,8 @@ const variables = z.object({
   TOKEN_ISSUER: claimText('mechanic-shop-api'),
   TOKEN_AUDIENCE: claimText('mechanic-shop'),
   SHOP_NAME: z.string().min(1).default('Mechanic Shop'),
-  PASSWORD_MIN_LENGTH: z.coerce.number().int().min(6).max(64).default(6),
-  FRESH_AUTH_SECONDS: seconds(0, 86_400, 600),
+  PASSWORD_MIN_LENGTH: wholeNumber(6, 64, 6),
+  FRESH_AUTH_SECONDS: wholeNumber(0, 86_400, 600),
   ALLOWED_ORIGINS: z
     .string()
     .default('')

@@ -17,7 +17,7 @@ import {
 } from '../platform/openapi.ts'
 import { Problem } from '../platform/problem.ts'
 import type { AppEnv } from '../platform/request-scope.ts'
-import { type Actor, requireSession } from '../sessions/guard.ts'
+import { type Actor, refuseAccess, requireSession } from '../sessions/guard.ts'
 import { findTicket, listTickets, type TicketChanges, type TicketRow } from './queries.ts'
 import {
   newTicketSchema,
@@ -40,8 +40,10 @@ const loadTicket = createMiddleware<AppEnv & { Variables: { actor: Actor; ticket
     const { scope, actor } = c.var
     const id = Number(c.req.param('id'))
     const [ticket] = Number.isSafeInteger(id) ? await answered(findTicket(scope.db, id)) : []
-    const isOwn = ticket?.customerId === actor.account.id
-    if (!ticket || !(isOwn || reachOf(actor.account.role, 'tickets:read') === 'any')) {
+    if (!ticket) throw new Problem('ticket_not_found')
+    const isOwn = ticket.customerId === actor.account.id
+    if (!isOwn && reachOf(actor.account.role, 'tickets:read') !== 'any') {
+      await refuseAccess(scope, actor, c.req, 'tickets:read')
       throw new Problem('ticket_not_found')
     }
     c.set('ticket', ticket)

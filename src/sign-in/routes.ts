@@ -136,9 +136,10 @@ const logout = createRoute({
   security: bearer('profile:read'),
   'x-permission': 'profile:read',
   middleware: [requireSession({ permission: 'profile:read' })] as const,
+  request: { body: body(z.strictObject({}), {}, false) },
   responses: {
     200: json(z.object({ message: z.string() }), 'Signed out', { message: 'Logout successful' }),
-    ...problems(...SESSION_PROBLEMS, 'forbidden', 'payload_too_large', 'unsupported_media_type'),
+    ...problems(...SESSION_PROBLEMS, ...BODY_PROBLEMS, 'forbidden'),
   },
 })
 

@@ -193,6 +193,16 @@ describe('S109: each flow leaves exactly its events', () => {
     expect(names(await newEvents())).toEqual(['access.refused'])
   })
 
+  it("a look at another customer's ticket, though the answer is that there is none", async () => {
+    const [person, other, staff] = [await customer(), await customer(), await mechanic()]
+    const ticket = { customer_id: other.id, description: 'Clutch', service_date: '2026-02-01' }
+    const { id } = (await staff.post('/service-tickets', ticket)).body
+    await newEvents()
+    expect((await person.get(`/service-tickets/${id}`)).body.code).toBe('ticket_not_found')
+    expect((await person.get('/service-tickets/999999')).body.code).toBe('ticket_not_found')
+    expect(names(await newEvents())).toEqual(['access.refused'])
+  })
+
   it('what the operator did, once, when the cron runs, also twice at the same time', async () => {
     const person = await customer()
     await testEnv.DB.prepare(

@@ -1,6 +1,7 @@
 /** Every way of saying no: provoked once, compared with its one shape, and explained by the service. */
 import { beforeAll, describe, expect, it } from 'vitest'
 import { nativeLane } from '../../src/crypto/derivation-queue.ts'
+import { utf8 } from '../../src/crypto/encoding.ts'
 import { PROBLEM_CODES, PROBLEMS, type ProblemCode } from '../../src/platform/problem-catalogue.ts'
 import {
   type Answer,
@@ -90,6 +91,15 @@ const PROVOCATIONS: Record<ProblemCode, () => Promise<Answer>> = {
   method_not_allowed: () => anonymous().delete('/auth/login'),
   ticket_status_conflict: () => mike.put(`/service-tickets/${ticketId}`, { status: 'completed' }),
   payload_too_large: () => anonymous().post('/auth/login', 'x'.repeat(70_000)),
+  request_timeout: () =>
+    withImpatience(() =>
+      send(
+        new Request('https://api.mechanic-shop.test/auth/login', {
+          method: 'POST',
+          body: new ReadableStream({ start: (controller) => controller.enqueue(utf8('{"email":')) }),
+        }),
+      ),
+    ),
   unsupported_media_type: () => anonymous().post('/auth/login', '{}', { 'Content-Type': 'text/xml' }),
   too_many_requests: async () => {
     const shedding = await withSettings({ SIGN_IN_RING: { limit: async () => ({ success: false }) } })
@@ -105,6 +115,18 @@ const PROVOCATIONS: Record<ProblemCode, () => Promise<Answer>> = {
     passTime(86_400)
     return john.get('/auth/me')
   },
+}
+
+/** Patience of seconds lasts a tenth of one. */
+async function withImpatience<T>(act: () => Promise<T>): Promise<T> {
+  const patient = globalThis.setTimeout
+  globalThis.setTimeout = ((callback: () => void, ms = 0) =>
+    patient(callback, ms >= 3_000 ? 100 : ms)) as typeof patient
+  try {
+    return await act()
+  } finally {
+    globalThis.setTimeout = patient
+  }
 }
 
 /** A fault that nobody foresaw: WebCrypto throws. */
@@ -142,6 +164,7 @@ not_ready 503 Not ready
 payload_too_large 413 Payload too large
 problem_not_found 404 Problem not found
 reauthentication_required 401 Fresh authentication required
+request_timeout 408 Request timeout
 sign_in_busy 503 Too many sign-ins at once
 ticket_not_found 404 Service ticket not found
 ticket_status_conflict 409 Status change not possible

@@ -48,7 +48,7 @@ describe('docs/security.md', () => {
       `${constant('scripts/staff-accounts.ts', 'RESET_TOKEN_SECONDS')} s`,
     )
     const [, fresh] =
-      /FRESH_AUTH_SECONDS: seconds\(0, 86_400, (\d+)\)/.exec(read('src/platform/settings.ts')) ?? []
+      /FRESH_AUTH_SECONDS: wholeNumber\(0, 86_400, (\d+)\)/.exec(read('src/platform/settings.ts')) ?? []
     expect(rowOf('fresh sign-in, by default')?.[1]).toBe(`${fresh} s`)
   })
 
@@ -66,11 +66,29 @@ describe('docs/security.md', () => {
   })
 
   it('S117: tells the password rules that the code has', () => {
+    const [, shortest] =
+      /PASSWORD_MIN_LENGTH: wholeNumber\(\d+, \d+, (\d+)\)/.exec(read('src/platform/settings.ts')) ?? []
+    expect(rowOf('minimum length by default')?.[1]).toBe(`${shortest} code points`)
     expect(rowOf('maximum length')?.[1]).toBe(
       `${constant('src/passwords/policy.ts', 'PASSWORD_MAX_LENGTH')} code points`,
     )
     expect(rowOf('iterations per call')?.[1]).toBe(String(ITERATIONS_PER_CALL))
     expect(rowOf('calls')?.[1]).toBe(String(CALLS))
+  })
+
+  it('S117: tells how many may wait for a derivation', () => {
+    const queue = read('src/crypto/derivation-queue.ts')
+    const [, waiting, ms] =
+      /nativeLane = createLane\(\{ maxWaiting: (\d+), maxWaitMs: ([\d_]+)/.exec(queue) ?? []
+    const seconds = Number(ms?.replace('_', '')) / 1000
+    expect(rowOf('derivations in one isolate')?.[1]).toBe(`1 at a time, ${waiting} waiting, ${seconds} s`)
+  })
+
+  it('S117: lists every line that the log can hold', () => {
+    const sources = globSync('src/**/*.ts').map(read).join('\n')
+    const written = [...sources.matchAll(/log(?:Alert|Info)\(\s*'([\w ]+)'/g)].map(([, name]) => name)
+    expect(written.length).toBeGreaterThan(5)
+    for (const name of written) expect(security).toContain(`\`${name}\``)
   })
 
   it('S117: has the table of roles that the code has', () => {

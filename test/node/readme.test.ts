@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createAccountStatements, makeResetToken } from '../../scripts/staff-accounts.ts'
-import { post, type RunningWorker, startWorker } from './running-worker.ts'
+import { type RunningWorker, startWorker } from './running-worker.ts'
 
 interface Example {
   readonly command: string
@@ -15,7 +15,7 @@ const examples = [
   ...readFileSync('README.md', 'utf8').matchAll(/```bash\n([^`]*curl [^`]*)```\n```json\n([^`]*)```/g),
 ].map(([, command = '', printed = '']): Example => ({ command, printed: JSON.parse(printed) }))
 
-const BOSS = { email: 'boss@shop.test', password: 'a-long-new-passphrase' }
+const BOSS = { email: 'boss@shop.test' }
 
 let worker: RunningWorker
 const variables: Record<string, string> = {}
@@ -43,10 +43,6 @@ async function createBoss(): Promise<string> {
 
 async function run({ command }: Example): Promise<Record<string, unknown>> {
   if (command.includes('$RESET_TOKEN')) variables['RESET_TOKEN'] = await createBoss()
-  if (command.includes('$STAFF_TOKEN')) {
-    const { body } = await post(worker.url, '/auth/login', BOSS).reply
-    variables['STAFF_TOKEN'] = String(body['token'])
-  }
   const script = command.replace(/^npm .*\n/m, '').replaceAll('http://127.0.0.1:8787', worker.url.origin)
   const output = execFileSync('bash', ['-c', script.replaceAll('curl ', 'curl -sS ')], {
     env: { ...process.env, ...variables },

@@ -84,6 +84,19 @@ describe('signing in', () => {
   })
 })
 
+describe('signing out', () => {
+  it.each([
+    ['{bad', 'malformed_json'],
+    ['{"all":true}', 'validation_failed'],
+    ['[]', 'validation_failed'],
+  ])('takes no body but an empty object: %s', async (body, code) => {
+    const person = await customer()
+    expect((await person.post('/auth/logout', body)).body.code).toBe(code)
+    expect((await person.get('/auth/me')).status).toBe(200)
+    expect((await person.post('/auth/logout', {})).status).toBe(200)
+  })
+})
+
 describe('S15: an imported hash', () => {
   // One of each kind; every vector is checked at function level.
   const kinds = werkzeug.positive.filter(({ id }) => ['w01', 'w05', 'w09', 'w11', 'w17'].includes(id))
