@@ -66,7 +66,7 @@ function printBanner(url: string, accounts: Partial<DemoAccounts>): void {
     ['OpenAPI', `${url}/openapi.json`],
     ['Docs', `${url}/docs`],
   ]
-  if (sendsMail) rows.push(['Mails', 'files under .wrangler/tmp/email'])
+  rows.push(['Mails', sendsMail ? 'files under .wrangler/tmp/email' : 'this release sends none'])
   for (const role of DEMO_ROLES) {
     const account = accounts[role]
     if (account) rows.push([`Demo ${role}`, `${account.email.padEnd(33)} ${account.password}`])
