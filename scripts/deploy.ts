@@ -1,69 +1,111 @@
-// Checks, migrates the deployed database, then deploys: the new code finds the tables that it needs.
+// One command from a checkout to a served Worker. What each step does is in docs/deploy.md.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline/promises'
 import { parseArgs } from 'node:util'
 import { root } from './checkout.mjs'
+import { judgeBuild } from './deploy-budgets.ts'
+import type { Deployment } from './deploy-commands.ts'
+import { readDeployConfig } from './deploy-config.ts'
+import { showSettings } from './deploy-settings.ts'
+import { runSteps, STEPS } from './deploy-steps.ts'
 import { startWrangler } from './wrangler.mjs'
 
 const USAGE = `Usage: npm run deploy -- [--dry-run]
 
-  --dry-run    say what would be done, and only build the Worker
+  --dry-run    say what would be done, and only build the Worker and weigh it; needs no account and no network
 `
 
-const MISSING_RESOURCES = `wrangler.toml still has the ids of a fresh checkout. Make what the Worker needs, once:
+const SMOKE_TEST_PATIENCE_MS = 60_000
 
-  npx wrangler d1 create mechanic-shop           then write database_id into wrangler.toml
-  npx wrangler kv namespace create KV            then write the id under [[kv_namespaces]]
-  npx wrangler secret put SECRET_KEY             32 random bytes in base64url, for example from
-  npx wrangler secret put DATA_KEY                 openssl rand -base64 32 | tr '+/' '-_' | tr -d '='
-`
-
-/** The ids in the repository are all zeros: each deployment has its own. */
-function hasPlaceholders(): boolean {
-  return /^(database_)?id\s*=\s*"[0-]+"/m.test(readFileSync(join(root, 'wrangler.toml'), 'utf8'))
+async function check(): Promise<boolean> {
+  const child = spawn(process.execPath, [join(root, 'scripts', 'check.ts')], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+  })
+  const [code] = await once(child, 'exit')
+  return code === 0
 }
 
-type Step = { command: string; start: () => ReturnType<typeof spawn>; onDryRun: boolean }
-
-function wranglerStep(...args: string[]): Step {
-  const start = () => startWrangler(args, { stdio: 'inherit' })
-  return { command: `wrangler ${args.join(' ')}`, start, onDryRun: args.includes('--dry-run') }
-}
-
-function listSteps(dryRun: boolean): Step[] {
-  const check = () => spawn(process.execPath, [join(root, 'scripts', 'check.ts')], { stdio: 'inherit' })
-  return [
-    { command: 'npm run check', start: check, onDryRun: false },
-    wranglerStep('d1', 'migrations', 'apply', 'DB', '--remote'),
-    wranglerStep('deploy', ...(dryRun ? ['--dry-run', '--outdir', 'dist'] : [])),
-  ]
-}
-
-async function deploy(dryRun: boolean): Promise<number> {
-  if (hasPlaceholders()) {
-    process.stderr.write(MISSING_RESOURCES)
-    if (!dryRun) return 1
+async function ask(question: string): Promise<string> {
+  const terminal = createInterface({ input: process.stdin, output: process.stdout })
+  // Ctrl-D answers nothing, and without this it would end the process as if all were done.
+  const closed = once(terminal, 'close').then(() => Promise.reject(new Error('No answer.')))
+  closed.catch(() => undefined)
+  try {
+    return await Promise.race([terminal.question(question), closed])
+  } finally {
+    terminal.close()
   }
-  for (const { command, start, onDryRun } of listSteps(dryRun)) {
-    const skipped = dryRun && !onDryRun
-    process.stdout.write(`\n${skipped ? 'Would run' : 'Running'}: ${command}\n`)
-    if (skipped) continue
-    const [code] = await once(start(), 'exit')
-    if (code !== 0) {
-      process.stderr.write(`${command} failed. Nothing after it was done.\n`)
-      return 1
+}
+
+function openDeployment(): Deployment {
+  return {
+    start: startWrangler,
+    check,
+    configPath: join(root, 'wrangler.toml'),
+    secretsPath: join(root, 'secrets.production'),
+    ask: process.stdin.isTTY && process.stdout.isTTY ? ask : undefined,
+    print: (line) => process.stdout.write(`${line}\n`),
+    patience: SMOKE_TEST_PATIENCE_MS,
+    addresses: [],
+  }
+}
+
+function explainNext({ addresses, print }: Deployment): void {
+  print(`
+Served at ${addresses.join(' and ')}
+
+The first admin, if there is none yet; it prints a token to choose the password with:
+
+  npm run account -- create --role admin --email you@your-shop.example --remote
+`)
+}
+
+/** However a run ended: keys that only this file has are one deleted checkout away from being lost. */
+function warnOfSecretsFile({ secretsPath, print }: Deployment): void {
+  if (!existsSync(secretsPath)) return
+  print(`
+The file secrets.production holds keys that nobody can read back from Cloudflare. Put it into a password
+manager, then delete the file. Without DATA_KEY no password can be checked any more.`)
+}
+
+/** Whether the Worker builds and keeps its budgets. */
+async function rehearse(deployment: Deployment): Promise<boolean> {
+  const config = readDeployConfig(deployment.configPath)
+  for (const [index, { name, describe }] of STEPS.entries()) {
+    deployment.print(`\n${index + 1}/${STEPS.length}  ${name}: would run`)
+    const lines = describe(config)
+    for (const line of lines.length > 0 ? lines : ['nothing: wrangler.toml has the ids']) {
+      deployment.print(`  ${line}`)
     }
+    if (name === 'Settings') showSettings(deployment)
   }
-  return 0
+  deployment.print('\nThe build, for real')
+  return judgeBuild(deployment)
+}
+
+async function run(): Promise<boolean> {
+  const { values } = parseArgs({ options: { 'dry-run': { type: 'boolean' }, help: { type: 'boolean' } } })
+  if (values.help) {
+    process.stdout.write(USAGE)
+    return true
+  }
+  const deployment = openDeployment()
+  if (values['dry-run']) return rehearse(deployment)
+  try {
+    await runSteps(deployment)
+  } finally {
+    warnOfSecretsFile(deployment)
+  }
+  explainNext(deployment)
+  return true
 }
 
 try {
-  const { values } = parseArgs({ options: { 'dry-run': { type: 'boolean' }, help: { type: 'boolean' } } })
-  if (values.help) process.stdout.write(USAGE)
-  else process.exitCode = await deploy(values['dry-run'] ?? false)
+  process.exitCode = (await run()) ? 0 : 1
 } catch (error) {
-  process.stderr.write(`${(error as Error).message}\n`)
+  process.stderr.write(`\n${(error as Error).message}\n`)
   process.exitCode = 1
 }
