@@ -41,7 +41,7 @@ function run(program: string, ...args: string[]): Promise<Outcome & { stdout: st
 }
 
 async function checkTypes(): Promise<Outcome> {
-  const projects = ['tsconfig.json', 'test/tsconfig.json', 'scripts/tsconfig.json']
+  const projects = ['tsconfig.json', 'test/tsconfig.json', 'scripts/tsconfig.json', 'bench/tsconfig.json']
   const outcomes: Outcome[] = []
   for (const project of projects) outcomes.push(await run('tsc', '--project', project))
   return {

@@ -1,0 +1,227 @@
+/** All measurements of one run, the Worker and its peer in turns. */
+import { join } from 'node:path'
+import { root } from '../../scripts/checkout.mjs'
+import { buildBundle } from '../harness/bundle.ts'
+import type { Ask } from '../harness/load.ts'
+import { applyMigrations, type ServedWorker, serveWorker } from '../harness/served-worker.ts'
+import { type Figure, median, summarize } from '../harness/statistics.ts'
+import {
+  askPeerForSession,
+  askPeerToSignIn,
+  askPeerToSignUp,
+  type CountedPeerRoute,
+  countPeerCalls,
+  installPeers,
+  PEERS_FOLDER,
+  type PeerUser,
+  serveBetterAuth,
+  signUpPeer,
+} from './better-auth.ts'
+import { divide, measureCpuInTurns } from './cpu.ts'
+import type { Plan } from './plan.ts'
+import {
+  askForTickets,
+  askToRegister,
+  askToSignIn,
+  bearer,
+  type Person,
+  register,
+  seedCustomers,
+  signIn,
+} from './shop.ts'
+import { probeNeighbour, rateInTurns, timeInTurns } from './sign-in.ts'
+import { measureStartUp } from './start-up.ts'
+import { type CountedRoute, countStorageCalls } from './storage-calls.ts'
+
+export type Say = (progress: string) => void
+
+/** Signed-in customers that take turns, so that no single row is always the warm one. */
+const PEOPLE = 16
+
+/** Calls of 50,000 iterations that one derivation has. */
+const CALLS = 12
+
+interface Shop {
+  readonly worker: ServedWorker
+  readonly people: Person[]
+  readonly peopleOfLarge: Person[]
+}
+
+interface Peer {
+  readonly worker: ServedWorker
+  readonly users: PeerUser[]
+}
+
+export interface Measured {
+  readonly routes: CountedRoute[]
+  readonly peerRoutes: CountedPeerRoute[]
+  readonly cpu: Awaited<ReturnType<typeof measureReads>>
+  readonly signIns: Awaited<ReturnType<typeof measureSignIns>>
+  readonly neighbours: Awaited<ReturnType<typeof measureNeighbours>>
+  readonly startUpMs: { readonly shop: Figure; readonly peer: Figure }
+  readonly gzipKib: { readonly shop: number; readonly peer: number }
+}
+
+export async function measureAll(plan: Plan, say: Say): Promise<Measured> {
+  say('installing the peer, building both bundles')
+  installPeers()
+  const bundle = buildBundle(join(root, 'wrangler.toml'))
+  const peerBundle = buildBundle(join(PEERS_FOLDER, 'wrangler.toml'))
+  say('start-up')
+  const [shopMs = [], peerMs = []] = await measureStartUp(
+    [bundle.outdir, peerBundle.outdir],
+    plan.startUpRounds,
+  )
+  const worker = await serveWorker({ outdir: bundle.outdir, databases: { DB: 'small', DB_LARGE: 'large' } })
+  const peerWorker = await serveBetterAuth(peerBundle.outdir)
+  try {
+    const shop = await openShop(worker, plan, say)
+    const peer = await openPeer(peerWorker)
+    say('storage calls')
+    const routes = await countStorageCalls(worker)
+    say('CPU of reads')
+    const cpu = await measureReads(shop, peer, plan)
+    say('sign-ins')
+    const signIns = await measureSignIns(shop, peer, plan)
+    say('neighbours of sign-ins')
+    const neighbours = await measureNeighbours(shop, peer, plan)
+    return {
+      routes,
+      // Last: it signs somebody out.
+      peerRoutes: await countPeerCalls(peerWorker, userAt(peer.users, 0)),
+      cpu,
+      signIns,
+      neighbours,
+      startUpMs: { shop: summarize(shopMs), peer: summarize(peerMs) },
+      gzipKib: { shop: bundle.gzipKib, peer: peerBundle.gzipKib },
+    }
+  } finally {
+    await Promise.all([worker.stop(), peerWorker.stop()])
+  }
+}
+
+/** Says how far something is, once for every tenth of it. */
+function tellTenths(title: string, say: Say): (share: number) => void {
+  let told = 0
+  return (share) => {
+    const tenths = Math.floor(share * 10)
+    if (tenths > told) say(`${title}: ${tenths * 10} %`)
+    told = tenths
+  }
+}
+
+async function openShop(worker: ServedWorker, plan: Plan, say: Say): Promise<Shop> {
+  const open = async (binding: 'DB' | 'DB_LARGE', customers: number) => {
+    const database = await worker.database(binding)
+    await applyMigrations(database, join(root, 'migrations'))
+    const template = await register(worker, 'template@shop.test', binding)
+    const title = `${customers.toLocaleString('en')} customers and their tickets`
+    const emails = await seedCustomers(database, customers, PEOPLE, template, tellTenths(title, say))
+    const people: Person[] = []
+    for (const email of emails) people.push(await signIn(worker, email, binding))
+    return people
+  }
+  const people = await open('DB', plan.smallCustomers)
+  return { worker, people, peopleOfLarge: await open('DB_LARGE', plan.largeCustomers) }
+}
+
+async function openPeer(worker: ServedWorker): Promise<Peer> {
+  const users: PeerUser[] = []
+  for (let index = 0; index < PEOPLE; index++) {
+    users.push(await signUpPeer(worker, `user-${index}@shop.test`))
+  }
+  return { worker, users }
+}
+
+function userAt<User>(users: readonly User[], index: number): User {
+  const user = users[index % users.length]
+  if (user === undefined) throw new Error('nobody is signed in')
+  return user
+}
+
+const bareRead = ({ worker, people }: Shop, index: number): Ask => ({
+  origin: worker.origin,
+  path: `/bench/read?id=${userAt(people, index).id}`,
+})
+
+const barePeerRead = ({ worker, users }: Peer, index: number): Ask => ({
+  origin: worker.origin,
+  path: `/bench/read?table=user&id=${userAt(users, index).id}`,
+})
+
+async function measureReads(shop: Shop, peer: Peer, plan: Plan) {
+  const { worker, people, peopleOfLarge } = shop
+  const size = { rounds: plan.cpuRounds, count: plan.cpuRequests }
+  const own = await measureCpuInTurns(worker, size, {
+    bareRead: (index) => bareRead(shop, index),
+    tickets: (index) => askForTickets(worker, userAt(people, index)),
+    me: (index) => ({ origin: worker.origin, path: '/auth/me', headers: bearer(userAt(people, index)) }),
+    ticketsOfLarge: (index) => askForTickets(worker, userAt(peopleOfLarge, index), 'DB_LARGE'),
+  })
+  const peers = await measureCpuInTurns(peer.worker, size, {
+    bareRead: (index) => barePeerRead(peer, index),
+    session: (index) => askPeerForSession(peer.worker, userAt(peer.users, index)),
+  })
+  return {
+    bareReadMs: summarize(own.bareRead),
+    ticketsMs: summarize(own.tickets),
+    ticketsToBareRead: summarize(divide(own.tickets, own.bareRead)),
+    meToBareRead: summarize(divide(own.me, own.bareRead)),
+    largeToSmall: summarize(divide(own.ticketsOfLarge, own.tickets)),
+    peerSessionToBareRead: summarize(divide(peers.session, peers.bareRead)),
+  }
+}
+
+async function measureSignIns({ worker, people }: Shop, peer: Peer, plan: Plan) {
+  const emailAt = (index: number) => userAt(people, index).email
+  const peerEmail = userAt(peer.users, 0).email
+  const alone = await timeInTurns(plan.signInRounds, [
+    () => askToSignIn(worker, emailAt(0)),
+    () => ({ origin: worker.origin, path: `/bench/derive?calls=${CALLS}&iterations=50000` }),
+    (round) => askToRegister(worker, `registered-${round}@shop.test`),
+    () => askPeerToSignIn(peer.worker, peerEmail),
+    (round) => askPeerToSignUp(peer.worker, `registered-${round}@shop.test`),
+  ])
+  const [signInMs = [], derivationMs = [], registerMs = [], peerSignInMs = [], peerSignUpMs = []] = alone
+  const [queued = [], uninterrupted = []] = await rateInTurns(
+    { rounds: plan.rateRounds, count: plan.rateSignIns },
+    [
+      (client) => askToSignIn(worker, emailAt(client)),
+      (client) => ({
+        origin: worker.origin,
+        path: `/bench/uninterrupted-sign-in?email=${emailAt(client)}`,
+      }),
+    ],
+  )
+  return {
+    signInMs: summarize(signInMs),
+    derivationMs: summarize(derivationMs),
+    registerMs: summarize(registerMs),
+    signInToDerivation: summarize(divide(signInMs, derivationMs)),
+    peerSignInMs: summarize(peerSignInMs),
+    peerSignUpMs: summarize(peerSignUpMs),
+    perSecond: summarize(queued),
+    toUninterrupted: summarize(divide(queued, uninterrupted)),
+    callMs: median(derivationMs) / CALLS,
+  }
+}
+
+async function measureNeighbours(shop: Shop, peer: Peer, plan: Plan) {
+  const rounds = { shop: [] as number[][], peer: [] as number[][] }
+  for (let round = 0; round < plan.neighbourRounds; round++) {
+    const own = await probeNeighbour(plan.probes, bareRead(shop, 0), (client) =>
+      askToSignIn(shop.worker, userAt(shop.people, client).email),
+    )
+    const peers = await probeNeighbour(plan.probes, barePeerRead(peer, 0), (client) =>
+      askPeerToSignIn(peer.worker, userAt(peer.users, client).email),
+    )
+    rounds.shop.push([own.p50, own.p99])
+    rounds.peer.push([peers.p50, peers.p99])
+  }
+  const summary = (of: number[][], position: number) =>
+    summarize(of.map((pair) => pair[position] ?? Number.NaN))
+  return {
+    shop: { p50: summary(rounds.shop, 0), p99: summary(rounds.shop, 1) },
+    peer: { p50: summary(rounds.peer, 0), p99: summary(rounds.peer, 1) },
+  }
+}

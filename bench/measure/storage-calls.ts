@@ -1,0 +1,128 @@
+/** What each route asks of D1 and KV, counted exactly. */
+import { type Ask, send } from '../harness/load.ts'
+import type { ServedWorker } from '../harness/served-worker.ts'
+import type { StorageCalls } from '../worker/counting.ts'
+import { askForTickets, bearer, PASSWORD, register, signIn } from './shop.ts'
+
+export interface CountedRoute {
+  readonly route: string
+  readonly calls: StorageCalls
+  /** The most D1 round trips; undefined where section 5 of the architecture names none. */
+  readonly maxRoundTrips: number | undefined
+  /** Neither ends a session nor changes a password: such a request writes nothing to KV. */
+  readonly isOrdinary: boolean
+}
+
+interface Step {
+  readonly route: string
+  readonly ask: Omit<Ask, 'origin'>
+  readonly expected: number
+  readonly maxRoundTrips?: number
+  readonly isOrdinary?: boolean
+}
+
+/** Runs the steps in order: later ones end what earlier ones use. */
+export async function countStorageCalls(worker: ServedWorker): Promise<CountedRoute[]> {
+  const counted: CountedRoute[] = []
+  for (const step of await listSteps(worker)) {
+    const calls = await countOne({ ...step.ask, origin: worker.origin }, step)
+    counted.push({
+      route: step.route,
+      calls,
+      maxRoundTrips: step.maxRoundTrips,
+      isOrdinary: step.isOrdinary ?? true,
+    })
+  }
+  return counted
+}
+
+/** Asks and reads what the Worker counted. */
+export async function countOne(
+  ask: Ask,
+  step: { readonly route: string; readonly expected: number },
+): Promise<StorageCalls> {
+  const answer = await send({ ...ask, headers: { ...ask.headers, 'x-bench-count': '1' } })
+  if (answer.status !== step.expected) {
+    throw new Error(`${step.route} answered ${answer.status}, not ${step.expected}: ${answer.text}`)
+  }
+  return JSON.parse(String(answer.headers['x-bench-calls']))
+}
+
+async function listSteps(worker: ServedWorker): Promise<Step[]> {
+  const email = 'counted@shop.test'
+  const adminEmail = 'admin@shop.test'
+  await register(worker, email)
+  const adminId = await register(worker, adminEmail)
+  const database = await worker.database('DB')
+  await database.prepare('UPDATE accounts SET role = ? WHERE id = ?').bind('admin', adminId).run()
+  const admin = await signIn(worker, adminEmail)
+  const person = await signIn(worker, email)
+  const leaver = await signIn(worker, email)
+  const login = (body: unknown) => ({ path: '/customers/login', method: 'POST', body })
+  const own = `/customers/${person.id}`
+  const newcomer = { first_name: 'Nils', last_name: 'Berg', email: 'nils@shop.test', password: PASSWORD }
+  return [
+    ...readingSteps(askForTickets(worker, person), own, bearer(person), bearer(admin)),
+    {
+      route: 'POST /customers/login',
+      ask: login({ email, password: PASSWORD }),
+      expected: 200,
+      maxRoundTrips: 2,
+    },
+    {
+      route: 'POST /customers/login, wrong password',
+      ask: login({ email, password: 'wrong-wrench-42' }),
+      expected: 401,
+      maxRoundTrips: 2,
+    },
+    {
+      route: 'POST /customers/login, unknown e-mail',
+      ask: login({ email: 'nobody@shop.test', password: PASSWORD }),
+      expected: 401,
+      maxRoundTrips: 2,
+    },
+    {
+      route: 'POST /customers/ (register)',
+      ask: { path: '/customers/', method: 'POST', body: newcomer },
+      expected: 201,
+    },
+    {
+      route: 'PUT /customers/{id} (name)',
+      ask: { path: own, method: 'PUT', headers: bearer(person), body: { first_name: 'Wera' } },
+      expected: 200,
+    },
+    {
+      route: 'POST /auth/logout',
+      ask: { path: '/auth/logout', method: 'POST', headers: bearer(leaver) },
+      expected: 200,
+      maxRoundTrips: 2,
+      isOrdinary: false,
+    },
+    {
+      route: 'DELETE /customers/{id}',
+      ask: { path: own, method: 'DELETE', headers: bearer(person) },
+      expected: 200,
+      isOrdinary: false,
+    },
+  ]
+}
+
+type Headers = Record<string, string>
+
+function readingSteps(tickets: Ask, own: string, person: Headers, admin: Headers): Step[] {
+  const read = (route: string, path: string, headers: Headers, maxRoundTrips: number): Step => ({
+    route,
+    ask: { path, headers },
+    expected: 200,
+    maxRoundTrips,
+  })
+  return [
+    { route: 'GET /customers/my-tickets, first', ask: tickets, expected: 200, maxRoundTrips: 1 },
+    { route: 'GET /customers/my-tickets, repeated', ask: tickets, expected: 200, maxRoundTrips: 1 },
+    read('GET /auth/me', '/auth/me', person, 1),
+    read('GET /customers/{id}, own', own, person, 1),
+    read('GET /customers/ as admin', '/customers/', admin, 2),
+    read('GET /service-tickets, own', '/service-tickets', person, 2),
+    read('GET /service-tickets as admin', '/service-tickets', admin, 2),
+  ]
+}
