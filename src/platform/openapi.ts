@@ -4,7 +4,7 @@
  */
 import { createRoute, OpenAPIHono } from '@hono/zod-openapi'
 import * as z from 'zod'
-import { Problem, problemBody } from './problem.ts'
+import { problemBody } from './problem.ts'
 import { type ProblemCode, problemKind } from './problem-catalogue.ts'
 import type { AppEnv } from './request-scope.ts'
 import { refuseInvalid } from './validate.ts'
@@ -58,20 +58,36 @@ export const SESSION_PROBLEMS = [
  * a handler returns successes only and throws the rest.
  */
 export function problems(...codes: ProblemCode[]): Record<never, never> {
+  return onlyProblems(...codes, ...ANYWHERE)
+}
+
+/** As `problems`, without what any other route can answer. */
+export function onlyProblems(...codes: ProblemCode[]): Record<never, never> {
   const byStatus = new Map<number, Set<ProblemCode>>()
-  for (const code of [...codes, ...ANYWHERE]) {
+  for (const code of codes) {
     const { status } = problemKind(code)
     byStatus.set(status, (byStatus.get(status) ?? new Set()).add(code))
   }
-  return Object.fromEntries([...byStatus].map(([status, set]) => [status, problemAnswer([...set])]))
+  return Object.fromEntries([...byStatus].map(([status, set]) => [status, problemAnswer(status, [...set])]))
 }
 
-function problemAnswer(codes: ProblemCode[]) {
-  const examples = Object.fromEntries(
-    codes.map((code) => [code, { value: problemBody(new Problem(code), 'kQ3vX0cYw2mJm0l8s5q7Fg') }]),
-  )
+const textHeader = (description: string) => ({ description, schema: { type: 'string' as const } })
+
+/** The headers that come with a status. */
+const PROBLEM_HEADERS: Record<number, Record<string, ReturnType<typeof textHeader>>> = {
+  401: { 'WWW-Authenticate': textHeader('The challenge of RFC 6750, with `error` if a token was sent') },
+  429: { 'Retry-After': textHeader('Seconds to wait') },
+  503: { 'Retry-After': textHeader('Seconds to wait') },
+}
+
+function problemAnswer(status: number, codes: ProblemCode[]) {
+  // Not by `new Problem`: hundreds of stack traces would be taken at every start of an isolate.
+  const example = (code: ProblemCode) =>
+    problemBody({ code, detail: problemKind(code).detail, errors: undefined }, 'kQ3vX0cYw2mJm0l8s5q7Fg')
+  const examples = Object.fromEntries(codes.map((code) => [code, { value: example(code) }]))
   return {
     description: codes.map((code) => `\`${code}\`: ${problemKind(code).title}`).join('; '),
+    ...(PROBLEM_HEADERS[status] && { headers: PROBLEM_HEADERS[status] }),
     content: { 'application/problem+json': { schema: problemSchema, examples } },
   }
 }

@@ -37,13 +37,15 @@ export class Problem extends Error {
   }
 }
 
+type Told = Pick<Problem, 'code' | 'detail' | 'errors'>
+
 /** The body of RFC 9457, with the members `error` and `message` that old clients read. */
-export function problemBody(problem: Problem, requestId: string) {
-  const { title } = problemKind(problem.code)
+export function problemBody(problem: Told, requestId: string) {
+  const { title, status } = problemKind(problem.code)
   return {
     type: `/problems/${problem.code}`,
     title,
-    status: problem.status,
+    status,
     code: problem.code,
     ...(problem.detail !== undefined && { detail: problem.detail }),
     error: title,

@@ -2,7 +2,7 @@
 import { sql } from 'drizzle-orm'
 import * as z from 'zod'
 import { openDatabase } from './database.ts'
-import { ANYONE, createRoute, createRoutes, json, problems } from './openapi.ts'
+import { ANYONE, createRoute, createRoutes, json, onlyProblems, problems } from './openapi.ts'
 import { Problem } from './problem.ts'
 import { isProblemCode, PROBLEM_CODES, problemKind } from './problem-catalogue.ts'
 import { within } from './time-limit.ts'
@@ -64,7 +64,7 @@ const health = createRoute({
   security: ANYONE,
   responses: {
     200: json(z.object({ status: z.string(), message: z.string() }), 'It runs', HEALTHY),
-    ...problems(),
+    ...onlyProblems('https_required', 'internal_error'),
   },
 })
 

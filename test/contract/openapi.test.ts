@@ -153,7 +153,9 @@ describe('answers', () => {
     const problem = validatorOf({ $ref: '#/components/schemas/Problem' })
     for (const operation of operations) {
       const { description } = operation
-      expect(Object.keys(description.responses)).toEqual(expect.arrayContaining(['403', '500', '503']))
+      expect(Object.keys(description.responses)).toEqual(expect.arrayContaining(['403', '500']))
+      // Health is the one route that answers whatever the settings are.
+      expect('503' in description.responses).toBe(operation.path !== '/health')
       if (description.requestBody) {
         expect(Object.keys(description.responses)).toEqual(expect.arrayContaining(['400', '413', '415']))
       }
@@ -174,6 +176,16 @@ describe('answers', () => {
           problem.parse(value)
         }
       }
+    }
+  })
+
+  it('a status that comes with a header says so', () => {
+    for (const { description } of operations) {
+      const headersOf = (status: string) => Object.keys(description.responses[status]?.headers ?? {})
+      for (const status of ['429', '503'].filter((one) => one in description.responses)) {
+        expect(headersOf(status)).toEqual(['Retry-After'])
+      }
+      if ('401' in description.responses) expect(headersOf('401')).toEqual(['WWW-Authenticate'])
     }
   })
 
