@@ -204,7 +204,7 @@ describe('S49: logout', () => {
     expect(results.length).toBeGreaterThan(5)
     for (const { name } of results as { name: string }[]) {
       const dump = JSON.stringify((await sql(`SELECT * FROM ${name}`)).results)
-      for (const secret of [link, owner.token, owner.token.split('.')[2] ?? '', PASSWORD, 'eyJ']) {
+      for (const secret of [link, owner.token, owner.token.split('.')[2] ?? '', PASSWORD, 'eyJhbGciOi']) {
         expect(dump.includes(secret), name).toBe(false)
       }
     }
