@@ -55,8 +55,8 @@ async function askForSetting(
     const answer = (await ask(`  ${text} [${current}]: `)).trim()
     if (answer === '' || answer === current) return
     const { faults } = judgeSettings({ ...config, variables: { ...config.variables, [name]: answer } })
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: a terminal can send them, TOML cannot hold them.
-    if (faults.length === 0 && !/[\x00-\x1f\x7f]/.test(answer)) {
+    // Control characters: a terminal can send them, TOML cannot hold them.
+    if (faults.length === 0 && !/\p{Cc}/u.test(answer)) {
       changeConfig(configPath, (toml) => withVariable(toml, name, answer))
       return
     }

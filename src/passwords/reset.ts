@@ -45,12 +45,5 @@ export async function resetPassword(scope: RequestScope, token: string, password
     ]),
   )
   if (changed.length === 0) throw new Problem('link_token_invalid')
-  scope.waitUntil(
-    markEnded(
-      scope.kv,
-      ended.map(({ id }) => id),
-      'session_ended',
-      facts.now,
-    ),
-  )
+  scope.waitUntil(markEnded(scope.kv, ended, 'session_ended', facts.now))
 }

@@ -98,14 +98,7 @@ async function writeChanges(
   const [profile] = changed
   if (!profile) throw await whyUnchanged(scope, actor, target, changes)
   const ended = endOthers.length > 0 ? ((rest.at(-1) ?? []) as { id: string }[]) : []
-  scope.waitUntil(
-    markEnded(
-      scope.kv,
-      ended.map(({ id }) => id),
-      'session_ended',
-      facts.now,
-    ),
-  )
+  scope.waitUntil(markEnded(scope.kv, ended, 'session_ended', facts.now))
   return profile
 }
 

@@ -41,12 +41,5 @@ export async function deleteAccount(
     ]),
   )
   if (deleted.meta.changes === 0) throw await whyRefused(scope, actor)
-  scope.waitUntil(
-    markEnded(
-      scope.kv,
-      sessions.map(({ id }) => id),
-      'account_deleted',
-      facts.now,
-    ),
-  )
+  scope.waitUntil(markEnded(scope.kv, sessions, 'account_deleted', facts.now))
 }

@@ -52,12 +52,12 @@ export async function readMark(
 /** Marks sessions that the database has ended, in this isolate at once and in KV for the others. */
 export async function markEnded(
   kv: KVNamespace,
-  sessionIds: readonly string[],
+  sessions: readonly { readonly id: string }[],
   reason: EndReason,
   now: number,
 ): Promise<void> {
-  for (const id of sessionIds) remember(id, reason, now + SESSION_SECONDS)
-  const writes = sessionIds.map((id) => kv.put(KEY_PREFIX + id, reason, { expirationTtl: SESSION_SECONDS }))
+  for (const { id } of sessions) remember(id, reason, now + SESSION_SECONDS)
+  const writes = sessions.map(({ id }) => kv.put(KEY_PREFIX + id, reason, { expirationTtl: SESSION_SECONDS }))
   const failed = (await Promise.allSettled(writes)).filter(({ status }) => status === 'rejected').length
   if (failed > 0) logInfo('blacklist write failed', { failed })
 }

@@ -159,6 +159,6 @@ signInRoutes.openapi(logout, async (c) => {
       insertAuditEvent(scope.db, event, previousChangedOne),
     ]),
   )
-  scope.waitUntil(markEnded(scope.kv, [actor.session.id], 'session_ended', scope.facts.now))
+  scope.waitUntil(markEnded(scope.kv, [actor.session], 'session_ended', scope.facts.now))
   return c.json({ message: 'Logout successful' }, 200)
 })
