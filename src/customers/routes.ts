@@ -22,8 +22,13 @@ import { describePage } from '../platform/pagination.ts'
 import { changeProfile } from '../profile/change.ts'
 import { deleteAccount } from '../profile/delete.ts'
 import { confirmationSchema, profileChangeSchema } from '../profile/schemas.ts'
-import { listOwnTickets } from '../service-tickets/queries.ts'
-import { showTicket, TICKET_EXAMPLE, ticketSchema } from '../service-tickets/schemas.ts'
+import {
+  FIRST_OWN_TICKETS,
+  firstOwnTickets,
+  listOwnTicketsAfter,
+  type PlainTicketRow,
+} from '../service-tickets/queries.ts'
+import { showTicketOf, TICKET_EXAMPLE, ticketSchema } from '../service-tickets/schemas.ts'
 import { requireSession } from '../sessions/guard.ts'
 import { registerCustomer } from './register.ts'
 import { customerListQuery, customerListSchema, registrationSchema } from './schemas.ts'
@@ -89,7 +94,7 @@ const myTickets = createRoute({
   description: 'Oldest first. The token says whose tickets they are.',
   security: bearer('tickets:read'),
   'x-permission': 'tickets:read',
-  middleware: [requireSession({ permission: 'tickets:read', alongside: listOwnTickets })] as const,
+  middleware: [requireSession({ permission: 'tickets:read', alongside: firstOwnTickets })] as const,
   responses: {
     200: json(z.object({ message: z.string(), tickets: z.array(ticketSchema) }), 'The own tickets', {
       message: 'Found 1 service tickets',
@@ -99,8 +104,13 @@ const myTickets = createRoute({
   },
 })
 
-customerRoutes.openapi(myTickets, (c) => {
-  const tickets = c.var.alongside.map(showTicket)
+customerRoutes.openapi(myTickets, async (c) => {
+  const { account } = c.get('actor')
+  const first: PlainTicketRow[] = JSON.parse(c.get('alongside') ?? '[]')
+  const last = first[FIRST_OWN_TICKETS - 1]
+  const rest = last ? await answered(listOwnTicketsAfter(c.get('scope').db, account.id, last.id)) : []
+  const customer = showCustomer(account)
+  const tickets = [...first, ...rest].map((ticket) => showTicketOf(ticket, customer))
   return c.json({ message: `Found ${tickets.length} service tickets`, tickets }, 200)
 })
 

@@ -7,7 +7,7 @@ import { type DrizzleD1Database, drizzle } from 'drizzle-orm/d1'
 import { Problem } from './problem.ts'
 import { within } from './time-limit.ts'
 
-export type Database = DrizzleD1Database
+export type Database = DrizzleD1Database & { readonly $client: D1Database }
 
 export function openDatabase(d1: D1Database): Database {
   return drizzle(d1)

@@ -39,7 +39,8 @@ export async function requireFreshness(
  */
 export async function whyRefused(scope: RequestScope, actor: Actor): Promise<Problem> {
   const { db, facts, settings } = scope
-  const [row] = await answered(findSession(db, actor.session.id, actor.account.id, facts.now))
+  const query = { sessionId: actor.session.id, accountId: actor.account.id, now: facts.now }
+  const [row] = await findSession(db, query)
   const isLive = row !== undefined && row.sessionId !== null && row.status === 'active'
   return isLive
     ? reauthenticationRequired(settings.freshAuthSeconds)

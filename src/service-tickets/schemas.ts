@@ -1,8 +1,8 @@
 import * as z from 'zod'
-import { CUSTOMER_EXAMPLE, customerSchema } from '../accounts/schemas.ts'
+import { CUSTOMER_EXAMPLE, customerSchema, showCustomer } from '../accounts/schemas.ts'
 import { queryInteger } from '../platform/pagination.ts'
 import { codePoints, text } from '../platform/validate.ts'
-import type { TicketRow } from './queries.ts'
+import type { PlainTicketRow, TicketRow } from './queries.ts'
 import { parseServiceDate, showServiceDate } from './service-date.ts'
 import { TICKET_STATUSES } from './status.ts'
 
@@ -86,31 +86,39 @@ export const ticketChangeSchema = z
   })
   .meta({ id: 'ServiceTicketChange', minProperties: 1 })
 
+/** A ticket with the customer that its row names. */
 export function showTicket(row: TicketRow): z.infer<typeof ticketSchema> {
-  const { customerId, customerEmail, customerFirstName, customerLastName } = row
-  const customer =
-    customerId === null || customerEmail === null || customerFirstName === null || customerLastName === null
-      ? null
-      : {
-          id: customerId,
-          first_name: customerFirstName,
-          last_name: customerLastName,
-          email: customerEmail,
-          phone_number: row.customerPhoneNumber,
-        }
+  const { customerId: id, customerEmail: email, customerFirstName, customerLastName } = row
+  if (id === null || email === null || customerFirstName === null || customerLastName === null) {
+    return showTicketOf(row, null)
+  }
+  const name = { firstName: customerFirstName, lastName: customerLastName }
+  return showTicketOf(row, showCustomer({ id, email, ...name, phoneNumber: row.customerPhoneNumber }))
+}
+
+/** A ticket with a customer who is known already, or none. */
+export function showTicketOf(
+  row: PlainTicketRow,
+  customer: z.infer<typeof customerSchema> | null,
+): z.infer<typeof ticketSchema> {
+  const createdAt = showInstant(row.createdAt)
   return {
     id: row.id,
-    customer_id: customerId,
+    customer_id: row.customerId,
     customer,
     description: row.description,
     service_date: showServiceDate(row.serviceAt),
     status: row.status,
     vin: row.vin,
-    mechanics: JSON.parse(row.mechanics),
+    mechanics: row.mechanics === '[]' ? [] : JSON.parse(row.mechanics),
     parts: [],
-    created_at: new Date(row.createdAt * 1000).toISOString(),
-    updated_at: new Date(row.updatedAt * 1000).toISOString(),
+    created_at: createdAt,
+    updated_at: row.updatedAt === row.createdAt ? createdAt : showInstant(row.updatedAt),
   }
+}
+
+function showInstant(seconds: number): string {
+  return new Date(seconds * 1000).toISOString()
 }
 
 /** Cursors, unlike the old pages, are new: a limit out of range is refused, not clamped. */

@@ -1,20 +1,19 @@
 /**
  * Who is asking. The token says which session; the database says in one read whether session and
  * account live and what role the account has; KV may say "no" sooner. Data that a route needs anyway
- * can come along in the same round trip; it is dropped unless the session allows it.
+ * can come along in the same statement, which reads it only if the session lives.
  */
-import type { BatchItem } from 'drizzle-orm/batch'
+import type { SQL } from 'drizzle-orm'
 import { createMiddleware } from 'hono/factory'
 import { type Permission, reachOf } from '../access/roles.ts'
 import type { Profile } from '../accounts/queries.ts'
 import { recordRefusal } from '../audit/refusal.ts'
-import { answered, type Database } from '../platform/database.ts'
 import { Problem, permissionMissing } from '../platform/problem.ts'
 import type { AppEnv, RequestScope } from '../platform/request-scope.ts'
 import { type AccessToken, verifyAccessToken } from './access-token.ts'
 import { readBearerToken } from './bearer.ts'
 import { type EndReason, readMark, recallMark } from './blacklist.ts'
-import { findSession } from './queries.ts'
+import { compileSessionRead, findSession } from './queries.ts'
 
 export interface Session {
   readonly id: string
@@ -32,33 +31,29 @@ export interface Actor {
 /** How long an outage of the database waits for KV to refuse, in milliseconds. */
 const KV_PATIENCE_MS = 500
 
-interface GuardOptions<Query extends BatchItem<'sqlite'>> {
+interface GuardOptions {
   /** What the role must allow, for own things at least. */
   readonly permission: Permission
-  /** One SELECT that shares the guard's round trip. */
-  readonly alongside?: (db: Database, accountId: number) => Query
+  /** A scalar subquery about the account, whose JSON shares the guard's statement. */
+  readonly alongside?: SQL
 }
 
-type RowsOf<Query> = Query extends PromiseLike<infer Rows> ? Rows : never
-
 /** Lets only a live session with the permission through; sets `actor`, and `alongside` if asked for. */
-export function requireSession<Query extends BatchItem<'sqlite'> = never>(options: GuardOptions<Query>) {
-  return createMiddleware<AppEnv & { Variables: { actor: Actor; alongside: RowsOf<Query> } }>(
+export function requireSession(options: GuardOptions) {
+  const readSession = options.alongside ? compileSessionRead(options.alongside) : findSession
+  return createMiddleware<AppEnv & { Variables: { actor: Actor; alongside: string | null } }>(
     async function requireSession(c, next) {
-      const { scope } = c.var
+      const scope = c.get('scope')
       const token = await authenticateToken(c.req.header('authorization'), scope)
-      const alongside = options.alongside?.(scope.db, token.accountId)
-      const { actor, rows } = await readActor(scope, token, alongside)
+      const { actor, alongside } = await readActor(scope, token, readSession)
       await requirePermission(scope, actor, c.req, options.permission)
       c.set('actor', actor)
       c.set('person', { ...actor.account, isActor: true })
-      c.set('alongside', rows as RowsOf<Query>)
+      c.set('alongside', alongside)
       await next()
     },
   )
 }
-
-type SessionRow = Awaited<ReturnType<typeof findSession>>[number]
 
 async function authenticateToken(header: string | undefined, scope: RequestScope): Promise<AccessToken> {
   const { settings, keys, facts } = scope
@@ -68,29 +63,29 @@ async function authenticateToken(header: string | undefined, scope: RequestScope
   return token
 }
 
-async function readActor(
-  scope: RequestScope,
-  token: AccessToken,
-  alongside: BatchItem<'sqlite'> | undefined,
-) {
+async function readActor(scope: RequestScope, token: AccessToken, readSession: typeof findSession) {
   const { db, kv, facts } = scope
   const recalled = recallMark(token.sessionId, facts.now)
   if (recalled?.mark) throw endedProblem(recalled.mark)
-  const mark = recalled ? Promise.resolve(undefined) : readMark(kv, token.sessionId, facts.now)
-  const statement = findSession(db, token.sessionId, token.accountId, facts.now)
-  const read = answered(db.batch(alongside ? [statement, alongside] : [statement]))
-  // The answer must not wait for KV, but what KV says is worth remembering.
-  scope.waitUntil(mark)
-  const [[row], rows] = await firstRefusalOr<[SessionRow[], unknown?]>(read, mark)
+  const read = readSession(db, { sessionId: token.sessionId, accountId: token.accountId, now: facts.now })
+  const [row] = recalled
+    ? await read
+    : await firstRefusalOr(scope, read, readMark(kv, token.sessionId, facts.now))
   if (!row) throw new Problem('invalid_customer')
   if (row.sessionId === null || row.status !== 'active') throw endedProblem('session_ended')
-  const { sessionId, sessionCreatedAt, authenticatedAt, sessionExpiresAt, ...account } = row
+  const { sessionId, sessionCreatedAt, authenticatedAt, sessionExpiresAt, alongside, ...account } = row
   const session = { id: sessionId, createdAt: sessionCreatedAt, authenticatedAt, expiresAt: sessionExpiresAt }
-  return { actor: { account, session }, rows }
+  return { actor: { account, session }, alongside }
 }
 
 /** Whichever comes first: what the database read, or a mark that refuses. A mark also answers an outage. */
-async function firstRefusalOr<T>(read: Promise<T>, mark: Promise<EndReason | undefined>): Promise<T> {
+async function firstRefusalOr<T>(
+  scope: RequestScope,
+  read: Promise<T>,
+  mark: Promise<EndReason | undefined>,
+): Promise<T> {
+  // The answer must not wait for KV, but what KV says is worth remembering.
+  scope.waitUntil(mark)
   const refusal = mark.then((reason) => (reason ? Promise.reject(endedProblem(reason)) : undefined))
   const readUnlessRefused = read.catch(async (outage: unknown) => {
     await Promise.race([refusal, scheduler.wait(KV_PATIENCE_MS)])

@@ -1,37 +1,56 @@
 /** Sessions. A live session is a row; ending one deletes it. */
-import { and, eq, lte, ne, type SQL, sql } from 'drizzle-orm'
-import { profileColumns } from '../accounts/queries.ts'
+import { and, eq, gt, lte, ne, type SQL, sql } from 'drizzle-orm'
+import { type Profile, profileColumns } from '../accounts/queries.ts'
 import { accounts } from '../accounts/tables.ts'
+import { compileSelect, named } from '../platform/compiled-query.ts'
 import type { Database } from '../platform/database.ts'
 import { sessions } from './tables.ts'
 
 /** A day, like the token: without refresh a session is worth as long as its only access token. */
 export const SESSION_SECONDS = 86_400
 
-/**
- * The account and, if it lives, the session of a token. Both by primary key. Aliases, because two
- * columns of one name come back shifted from a batch.
- */
-export function findSession(db: Database, sessionId: string, accountId: number, now: number) {
-  return db
-    .select({
-      ...profileColumns,
-      sessionId: sql<string | null>`${sessions.id}`.as('live_session_id'),
-      sessionCreatedAt: sql<number>`${sessions.createdAt}`.as('session_created_at'),
-      authenticatedAt: sql<number>`${sessions.authenticatedAt}`.as('session_authenticated_at'),
-      sessionExpiresAt: sql<number>`${sessions.expiresAt}`.as('session_expires_at'),
-    })
-    .from(accounts)
-    .leftJoin(
-      sessions,
-      and(
-        eq(sessions.id, sessionId),
-        eq(sessions.accountId, accounts.id),
-        sql`${sessions.expiresAt} > ${now}`,
-      ),
-    )
-    .where(eq(accounts.id, accountId))
+export interface SessionRow extends Profile {
+  /** Null when the session does not live; then its times mean nothing. */
+  readonly sessionId: string | null
+  readonly sessionCreatedAt: number
+  readonly authenticatedAt: number
+  readonly sessionExpiresAt: number
+  /** JSON, if it was asked for and the session lives. */
+  readonly alongside: string | null
 }
+
+const sessionColumns = {
+  ...profileColumns,
+  sessionId: sql<string | null>`${sessions.id}`,
+  sessionCreatedAt: sql<number>`${sessions.createdAt}`,
+  authenticatedAt: sql<number>`${sessions.authenticatedAt}`,
+  sessionExpiresAt: sql<number>`${sessions.expiresAt}`,
+}
+
+const isAllowedIn = sql`${sessions.id} IS NOT NULL AND ${accounts.status} = 'active'`
+
+/**
+ * The account and, if it lives, the session of a token. Both by primary key. A scalar subquery about the
+ * account can come along; it is evaluated only if the session lives and the account is active.
+ */
+export function compileSessionRead(alongside: SQL = sql`NULL`) {
+  const isRead = sql<string | null>`CASE WHEN ${isAllowedIn} THEN ${alongside} END`
+  return compileSelect<{ sessionId: string; accountId: number; now: number }, SessionRow>((select) =>
+    select(named({ ...sessionColumns, alongside: isRead }))
+      .from(accounts)
+      .leftJoin(
+        sessions,
+        and(
+          eq(sessions.id, sql.placeholder('sessionId')),
+          eq(sessions.accountId, accounts.id),
+          gt(sessions.expiresAt, sql.placeholder('now')),
+        ),
+      )
+      .where(eq(accounts.id, sql.placeholder('accountId'))),
+  )
+}
+
+export const findSession = compileSessionRead()
 
 interface NewSession {
   readonly id: string

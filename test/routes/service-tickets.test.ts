@@ -372,6 +372,30 @@ describe('the list', () => {
   })
 })
 
+describe('the own tickets', () => {
+  it('are all there, oldest first, however many: more than one value of the database holds', async () => {
+    const fleet = await customer()
+    await testEnv.DB.prepare(
+      `WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 501)
+       INSERT INTO service_tickets (customer_id, description, service_at, created_at, updated_at)
+       SELECT ?, 'Visit ' || n || ' "ü" \\', n, n, n + 1 FROM numbers`,
+    )
+      .bind(fleet.id)
+      .run()
+    await opened({ customer_id: fleet.id, mechanic_ids: mechanics.slice(0, 2) })
+    const { body } = await fleet.get('/customers/my-tickets')
+    expect(body.message).toBe('Found 502 service tickets')
+    expect(body.tickets.slice(0, 501).map((ticket: { description: string }) => ticket.description)).toEqual(
+      Array.from({ length: 501 }, (_, index) => `Visit ${index + 1} "ü" \\`),
+    )
+    for (const index of [0, 499, 500, 501]) {
+      const ticket = body.tickets[index]
+      expect((await fleet.get(`/service-tickets/${ticket.id}`)).body).toEqual(ticket)
+    }
+    expect(body.tickets[501].mechanics).toHaveLength(2)
+  })
+})
+
 it('every answer of /service-tickets seen here is documented', async () => {
   expect(await undocumentedAnswers()).toEqual([])
 })
