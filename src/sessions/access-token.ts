@@ -55,6 +55,16 @@ const claimsSchema = z.strictObject({
   exp: z.int().positive(),
 })
 
+type Claims = z.infer<typeof claimsSchema>
+
+/**
+ * Tokens whose MAC this isolate has found right, by the keyring that said so: the same text needs no
+ * second MAC. Nothing else is remembered; time, session and account are asked every time.
+ */
+const genuine = new WeakMap<Keyring, Map<string, Claims>>()
+
+const MAX_REMEMBERED = 1_000
+
 /** What a token says, or why it is refused. The MAC is checked before any claim is looked at. */
 export async function verifyAccessToken(
   token: string,
@@ -62,11 +72,22 @@ export async function verifyAccessToken(
   settings: Settings,
   now: number,
 ): Promise<AccessToken | 'invalid' | 'expired'> {
-  const claims = claimsSchema.safeParse(await verifyJwt(token, keyring)).data
+  const claims = genuine.get(keyring)?.get(token) ?? (await readClaims(token, keyring))
   if (!claims) return 'invalid'
   if (claims.iss !== settings.tokenIssuer || claims.aud !== settings.tokenAudience) return 'invalid'
   if (claims.exp - claims.iat !== ACCESS_TOKEN_SECONDS) return 'invalid'
   if (claims.iat > now + CLOCK_SKEW_SECONDS) return 'invalid'
   if (claims.exp <= now) return 'expired'
   return { accountId: Number(claims.sub), sessionId: claims.sid, expiresAt: claims.exp }
+}
+
+/** The claims of a token with a right MAC, kept for its next request. */
+async function readClaims(token: string, keyring: Keyring): Promise<Claims | undefined> {
+  const claims = claimsSchema.safeParse(await verifyJwt(token, keyring)).data
+  if (!claims) return undefined
+  const remembered = genuine.get(keyring) ?? new Map<string, Claims>()
+  genuine.set(keyring, remembered.set(token, claims))
+  const [oldest] = remembered.keys()
+  if (remembered.size > MAX_REMEMBERED && oldest !== undefined) remembered.delete(oldest)
+  return claims
 }
