@@ -16,12 +16,13 @@ export function logAlert(alert: string, fields: LogFields = {}): void {
 }
 
 function write(level: 'info' | 'alert', message: string, fields: LogFields): void {
-  const line = JSON.stringify({ level, message, ...fields }, (_, value) =>
-    typeof value === 'string' ? value.slice(0, MAX_FIELD_LENGTH) : value,
-  )
+  const record: LogFields = { level, message }
+  for (const [name, value] of Object.entries(fields)) {
+    record[name] = typeof value === 'string' ? value.slice(0, MAX_FIELD_LENGTH) : value
+  }
   // JSON leaves U+2028, U+2029 and DEL as they are; some log viewers break lines or colour at them.
   console.log(
-    line.replace(
+    JSON.stringify(record).replace(
       /[\u007f-\u009f\u2028\u2029]/g,
       (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
     ),

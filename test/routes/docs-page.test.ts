@@ -32,7 +32,7 @@ describe('/docs', () => {
     const others = [...entry.headers.keys()].filter((name) =>
       /^(strict|cross|referrer|x-(?!request))/.test(name),
     )
-    expect(others.length).toBeGreaterThan(6)
+    expect(others).toHaveLength(6)
     for (const name of others) expect([name, headers.get(name)]).toEqual([name, entry.headers.get(name)])
   })
 
