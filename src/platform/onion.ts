@@ -3,6 +3,7 @@ import { cors } from 'hono/cors'
 import { createMiddleware } from 'hono/factory'
 import { matchedRoutes } from 'hono/route'
 import { secureHeaders } from 'hono/secure-headers'
+import { arrivals, countArrival } from './arrivals.ts'
 import { openDatabase } from './database.ts'
 import { loadKeys } from './keys.ts'
 import { logAlert, logInfo } from './log.ts'
@@ -17,6 +18,7 @@ const NO_CONTENT_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
 /** Facts of the request, one log line, the request id and the defaults of an answer's headers. */
 export const observe = createMiddleware<AppEnv>(async function observe(c, next) {
+  countArrival()
   const facts = readRequestFacts(c.req.raw)
   c.set('facts', facts)
   await next()
@@ -74,6 +76,7 @@ export const requireSettings = createMiddleware<AppEnv>(async function requireSe
     facts: c.get('facts'),
     waitUntil: (promise) => c.executionCtx.waitUntil(promise),
     signal: c.req.raw.signal,
+    arrivals,
   })
   await next()
 })

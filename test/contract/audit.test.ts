@@ -223,6 +223,7 @@ async function runCron(): Promise<void> {
   const waiting: Promise<unknown>[] = []
   const ctx = {
     waitUntil: (promise: Promise<unknown>) => waiting.push(promise),
+    arrivals: () => 0,
   } as unknown as ExecutionContext
   worker.scheduled(createScheduledController(), testEnv, ctx)
   await Promise.all(waiting)

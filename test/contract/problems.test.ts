@@ -43,7 +43,7 @@ const login = () => ({ email: john.email, password: john.password })
 
 async function withFullLane<T>(work: () => Promise<T>): Promise<T> {
   const gone = new AbortController()
-  const attempt = { waitUntil: () => undefined, signal: gone.signal }
+  const attempt = { waitUntil: () => undefined, signal: gone.signal, arrivals: () => 0 }
   const untilGone = () =>
     new Promise<void>((resolve) => gone.signal.addEventListener('abort', () => resolve()))
   const waiting = Array.from({ length: 51 }, () => nativeLane.run(attempt, untilGone))

@@ -2,11 +2,11 @@ import { describe, expect, it } from 'vitest'
 import { type Attempt, type Breathe, createLane } from '../../src/crypto/derivation-queue.ts'
 import { passTime } from '../support/production-limits.ts'
 
-const LIMITS = { maxWaiting: 3, maxWaitMs: 10_000, stallMs: 5_000 }
+const LIMITS = { quietRow: 1, maxWaiting: 3, maxWaitMs: 10_000, stallMs: 5_000 }
 
 const background: Promise<unknown>[] = []
-function attempt(signal?: AbortSignal): Attempt {
-  return { signal, waitUntil: (promise) => background.push(promise) }
+function attempt(signal?: AbortSignal, arrivals = () => 0): Attempt {
+  return { signal, arrivals, waitUntil: (promise) => background.push(promise) }
 }
 
 /** Work that notes when it begins and ends, and breathes a few times. */
@@ -106,6 +106,42 @@ describe('a lane', () => {
     const before = background.length
     await lane.run(attempt(), noting([], 'only'))
     expect(background.length).toBe(before + 1)
+  })
+})
+
+describe('a lane that may go on in a quiet isolate', () => {
+  /** How many pauses twelve pieces of work take, as requests come or do not. */
+  async function pausesOfTwelve(arrivals: () => number): Promise<number> {
+    const lane = createLane({ ...LIMITS, quietRow: 4 })
+    const wait = scheduler.wait
+    let pauses = 0
+    scheduler.wait = (ms, options) => {
+      pauses++
+      return wait.call(scheduler, ms, options)
+    }
+    try {
+      await lane.run(attempt(undefined, arrivals), async (breathe) => {
+        for (let piece = 1; piece < 12; piece++) await breathe()
+      })
+    } finally {
+      scheduler.wait = wait
+    }
+    return pauses
+  }
+
+  it('pauses after each piece of work while requests come', async () => {
+    let arrived = 0
+    expect(await pausesOfTwelve(() => ++arrived)).toBe(11)
+  })
+
+  it('pauses after each piece until four pauses have passed unused, then after every fourth', async () => {
+    expect(await pausesOfTwelve(() => 0)).toBe(5)
+  })
+
+  it('pauses after each piece again when somebody has come', async () => {
+    let looked = 0
+    // Somebody comes during the fifth pause.
+    expect(await pausesOfTwelve(() => (++looked > 8 ? 1 : 0))).toBe(8)
   })
 })
 
