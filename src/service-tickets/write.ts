@@ -36,7 +36,7 @@ export async function openTicket(
 ): Promise<TicketRow> {
   const { db, facts } = scope
   const mechanicIds = [...new Set(opening.mechanicIds)]
-  const [known] = await answered(countMechanics(db, mechanicIds))
+  const [known] = mechanicIds.length > 0 ? await answered(countMechanics(db, mechanicIds)) : [{ count: 0 }]
   if (known?.count !== mechanicIds.length) throw new Problem('mechanic_unknown')
   const [reserved] = await answered(reserveTicketId(db, opening.customerId))
   if (!reserved) throw new Problem('customer_unknown')

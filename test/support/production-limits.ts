@@ -69,6 +69,18 @@ function roundTrip(original: Method): Method {
   }
 }
 
+/** The text of every statement that has been prepared. */
+export const statements = new Set<string>()
+
+wrap(
+  Object.getPrototypeOf(testEnv.DB),
+  'prepare',
+  (original) =>
+    function prepare(this: unknown, ...args) {
+      statements.add(String(args[0]))
+      return original.apply(this, args)
+    },
+)
 wrap(Object.getPrototypeOf(testEnv.DB), 'batch', roundTrip)
 const statement = Object.getPrototypeOf(testEnv.DB.prepare('SELECT 1'))
 for (const name of ['run', 'all', 'raw', 'first']) wrap(statement, name, roundTrip)

@@ -1,0 +1,75 @@
+/** No statement that a request runs reads a whole table, as SQLite plans it. */
+import { beforeAll, describe, expect, it } from 'vitest'
+import { admin, anonymous, customer, type Person, registration } from '../support/client.ts'
+import { statements } from '../support/production-limits.ts'
+import { testEnv } from '../support/test-env.ts'
+
+let john: Person
+let boss: Person
+
+/** What scans by its purpose, and why that is accepted. */
+const MAY_SCAN: Record<string, RegExp> = {
+  'staff page through all customers, search in every name, and count what they found': /"role" = \?/,
+  'a counter of ids lies in a table of SQLite’s own, with a row for each table': /UPDATE sqlite_sequence/,
+  'staff page through all tickets by their primary key, newest first': /order by "service_tickets"."id" desc/,
+}
+
+beforeAll(async () => {
+  john = await customer()
+  boss = await admin()
+  await testEnv.DB.prepare(
+    `INSERT INTO mechanics (id, name, email, email_canonical, created_at, updated_at)
+     VALUES (7, 'Maria Keller', 'maria@shop.test', 'maria@shop.test', 1, 1)`,
+  ).run()
+  statements.clear()
+  const opened = await boss.post('/service-tickets', {
+    customer_id: john.id,
+    description: 'Clutch slips',
+    service_date: '2026-01-15T10:00:00',
+    mechanic_ids: [7],
+  })
+  const ticket = `/service-tickets/${opened.body.id}`
+  await boss.put(ticket, { status: 'in_progress' })
+  for (const path of ['/customers', '/customers?search=o&email=a@b.test', '/service-tickets', ticket]) {
+    await boss.get(path)
+  }
+  for (const path of ['/customers/my-tickets', '/auth/me', '/service-tickets', ticket, '/customers/1']) {
+    await john.get(path)
+  }
+  const stranger = anonymous()
+  const person = registration()
+  const { body: registered } = await stranger.post('/customers', person)
+  await stranger.post('/customers/login', { email: person.email, password: 'wrong-password' })
+  const { body: signedIn } = await stranger.post('/auth/login', {
+    email: person.email,
+    password: person.password,
+  })
+  const own = { Authorization: `Bearer ${signedIn.token}` }
+  await stranger.put(`/customers/${registered.id}`, { first_name: 'Vera', email: `x${person.email}` }, own)
+  await stranger.patch('/auth/me', { password: 'another-torque-wrench-7' }, own)
+  await stranger.post('/auth/password/reset', { token: 'A'.repeat(43), password: 'another-torque-wrench-8' })
+  await john.post('/auth/logout')
+  await stranger.delete(`/customers/${registered.id}`, undefined, own)
+})
+
+describe('the statements of a working day', () => {
+  it('are all here', () => {
+    expect(statements.size).toBeGreaterThan(20)
+  })
+
+  it('search by index or key, none reads a table from end to end', async () => {
+    const scans: string[] = []
+    for (const statement of [...statements]) {
+      const blanks = Array.from({ length: (statement.match(/\?/g) ?? []).length }, () => null)
+      const plan = await testEnv.DB.prepare(`EXPLAIN QUERY PLAN ${statement}`)
+        .bind(...blanks)
+        .all<{ detail: string }>()
+      const scanned = plan.results.filter(({ detail }) => /^SCAN (?!CONSTANT|own\b|\()/.test(detail))
+      const isAccepted = Object.values(MAY_SCAN).some((form) => form.test(statement))
+      if (scanned.length > 0 && !isAccepted) {
+        scans.push(`${scanned.map(({ detail }) => detail).join(', ')}: ${statement}`)
+      }
+    }
+    expect(scans).toEqual([])
+  })
+})
