@@ -4,20 +4,11 @@
  */
 import { readdirSync, readFileSync } from 'node:fs'
 
-/** The kernel's USER_HZ: fixed at 100 for every architecture that Node runs on. */
-const TICK_MS = 10
-
-/** User and system time so far, in milliseconds, in steps of 10. */
-export function readCpuMs(pid: number): number {
-  const fields = readStat(pid)
-  return (Number(fields[11]) + Number(fields[12])) * TICK_MS
-}
-
 /**
- * The same of a process that has just started, in fractions of a millisecond: the sum over its threads,
- * none of which may have ended yet.
+ * CPU time so far in fractions of a millisecond: the sum over the process's threads, so none may end
+ * between two readings. workerd keeps its threads. (The process's own sum comes in steps of 10 ms.)
  */
-export function readYoungCpuMs(pid: number): number {
+export function readCpuMs(pid: number): number {
   const nanoseconds = readdirSync(`/proc/${pid}/task`)
     .map((thread) => readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8'))
     .reduce((sum, schedstat) => sum + Number(schedstat.split(' ')[0]), 0)

@@ -187,10 +187,7 @@ async function measureSignIns({ worker, people }: Shop, peer: Peer, plan: Plan) 
     { rounds: plan.rateRounds, count: plan.rateSignIns },
     [
       (client) => askToSignIn(worker, emailAt(client)),
-      (client) => ({
-        origin: worker.origin,
-        path: `/bench/uninterrupted-sign-in?email=${emailAt(client)}`,
-      }),
+      (client) => ({ ...askToSignIn(worker, emailAt(client)), headers: { 'x-bench-uninterrupted': '1' } }),
     ],
   )
   return {
@@ -209,7 +206,8 @@ async function measureSignIns({ worker, people }: Shop, peer: Peer, plan: Plan) 
 async function measureNeighbours(shop: Shop, peer: Peer, plan: Plan) {
   const rounds = { shop: [] as number[][], peer: [] as number[][] }
   for (let round = 0; round < plan.neighbourRounds; round++) {
-    const own = await probeNeighbour(plan.probes, bareRead(shop, 0), (client) =>
+    const cheap = { ...bareRead(shop, 0), headers: { 'x-bench-announced': '1' } }
+    const own = await probeNeighbour(plan.probes, cheap, (client) =>
       askToSignIn(shop.worker, userAt(shop.people, client).email),
     )
     const peers = await probeNeighbour(plan.probes, barePeerRead(peer, 0), (client) =>

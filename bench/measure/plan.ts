@@ -17,8 +17,8 @@ export interface Plan {
 
 export const FULL_PLAN: Plan = {
   name: 'full',
-  cpuRounds: 25,
-  cpuRequests: 300,
+  cpuRounds: 60,
+  cpuRequests: 125,
   signInRounds: 40,
   rateRounds: 9,
   rateSignIns: 24,
@@ -31,8 +31,8 @@ export const FULL_PLAN: Plan = {
 
 export const QUICK_PLAN: Plan = {
   name: 'quick',
-  cpuRounds: 5,
-  cpuRequests: 200,
+  cpuRounds: 12,
+  cpuRequests: 125,
   signInRounds: 10,
   rateRounds: 2,
   rateSignIns: 12,

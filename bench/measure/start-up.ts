@@ -1,5 +1,5 @@
 /** What starting an isolate costs: CPU until a fresh workerd is ready, over that of an empty Worker. */
-import { readYoungCpuMs } from '../harness/process-cpu.ts'
+import { readCpuMs } from '../harness/process-cpu.ts'
 import { serveWorker } from '../harness/served-worker.ts'
 import { median } from '../harness/statistics.ts'
 
@@ -20,7 +20,7 @@ export async function measureStartUp(outdirs: readonly string[], rounds: number)
 async function startOnce(outdir?: string): Promise<number> {
   const worker = await serveWorker({ ...(outdir !== undefined && { outdir }), withBench: false })
   try {
-    return readYoungCpuMs(worker.pid)
+    return readCpuMs(worker.pid)
   } finally {
     await worker.stop()
   }
