@@ -39,11 +39,15 @@ export function compileSelect<Values extends Record<string, string | number>, Ro
   build: (select: QueryBuilder['select']) => Select<Row>,
 ): (db: Database, values: Values) => Promise<Row[]> {
   let compiled: Query | undefined
-  return async (db, values) => {
+  const read = async (db: Database, values: Values) => {
     const builder = new QueryBuilder()
     compiled ??= build(builder.select.bind(builder)).toSQL()
     const params = fillPlaceholders(compiled.params, values)
-    const statement = db.$client.prepare(compiled.sql).bind(...params)
-    return (await answered(statement.all<Row>())).results
+    return db.$client
+      .prepare(compiled.sql)
+      .bind(...params)
+      .all<Row>()
   }
+  // A database that is not there fails as early as in `prepare`.
+  return async (db, values) => (await answered(read(db, values))).results
 }

@@ -248,7 +248,11 @@ describe('S33: a token has one spelling', () => {
       await expectRefused(long)
     }
     expect(work.macChecks).toBe(before)
-    await asBearer(john.token)
+    const genuine = await withClaims({ jti: 'B'.repeat(22) })
+    await asBearer(genuine)
+    expect(work.macChecks).toBe(before + 1)
+    // The same text again is known to be genuine.
+    await asBearer(genuine)
     expect(work.macChecks).toBe(before + 1)
   })
 })
