@@ -8,7 +8,8 @@ import { testEnv } from './support/test-env.ts'
 const ROWS: Record<string, string> = {
   accounts:
     "INSERT INTO accounts (role, email, email_canonical, first_name, last_name, created_at, updated_at) VALUES ('customer', 'a@b.c', 'a@b.c', 'A', 'B', 1, 1)",
-  sessions: "INSERT INTO sessions VALUES ('s', 1, 1, 1, 2)",
+  sessions:
+    "INSERT INTO sessions (id, account_id, created_at, authenticated_at, expires_at) VALUES ('s', 1, 1, 1, 2)",
   link_tokens: "INSERT INTO link_tokens VALUES ('h', 1, 'password_reset', 1, 2)",
   audit_events:
     "INSERT INTO audit_events (event_id, occurred_at, event, outcome, details, key_id, mac) VALUES ('e', 1, 'x', 'success', '{}', 'k', 'm')",

@@ -10,6 +10,9 @@ interface EventDetails {
   'account.deleted': Record<never, never>
   'sign_in.succeeded': { readonly methods: readonly string[] }
   'sign_in.failed': Record<never, never>
+  'session.refreshed': Record<never, never>
+  'refresh_token.repeated': Record<never, never>
+  'refresh_token.reused': { readonly counter: number; readonly expected: number }
   'session.ended': { readonly by: 'logout' }
   'profile.updated': { readonly fields: readonly string[] }
   'email.changed': Record<never, never>

@@ -4,6 +4,7 @@
  */
 import { answered } from '../platform/database.ts'
 import type { RequestScope } from '../platform/request-scope.ts'
+import type { AuditEventName, AuditFacts } from './events.ts'
 import { countAuditRepeat, insertGroupedAuditEvent, signAuditEvent } from './queries.ts'
 
 const GROUP_SECONDS = 300
@@ -22,7 +23,7 @@ export async function recordRefusal(scope: RequestScope, refusal: Refusal): Prom
   const { now } = scope.facts
   const window = Math.floor(now / GROUP_SECONDS)
   const groupKey = ['access.refused', actorId, refusal.method, refusal.route, window].join(' ')
-  const row = await signAuditEvent(scope.keys.auditMac, scope.facts, {
+  await recordGrouped(scope, {
     event: 'access.refused',
     outcome: 'refused',
     actorId,
@@ -30,7 +31,19 @@ export async function recordRefusal(scope: RequestScope, refusal: Refusal): Prom
     details,
     groupKey,
   })
+}
+
+/** Writes an event once for its group, and counts it otherwise. */
+export async function recordGrouped<Name extends AuditEventName>(
+  scope: RequestScope,
+  event: AuditFacts<Name> & { readonly groupKey: string },
+): Promise<void> {
+  const { groupKey } = event
+  const row = await signAuditEvent(scope.keys.auditMac, scope.facts, event)
   await answered(
-    scope.db.batch([insertGroupedAuditEvent(scope.db, row), countAuditRepeat(scope.db, groupKey, now)]),
+    scope.db.batch([
+      insertGroupedAuditEvent(scope.db, row),
+      countAuditRepeat(scope.db, groupKey, scope.facts.now),
+    ]),
   )
 }

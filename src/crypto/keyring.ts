@@ -6,7 +6,7 @@
 import { importHmacKey } from './digest.ts'
 import { hex, utf8 } from './encoding.ts'
 
-export type KeyPurpose = 'access-token' | 'cursor' | 'password-pepper' | 'audit-mac'
+export type KeyPurpose = 'access-token' | 'cursor' | 'password-pepper' | 'audit-mac' | 'refresh-token'
 
 export interface PurposeKey {
   readonly id: string

@@ -78,6 +78,13 @@ export const PROBLEMS = {
     detail: 'Token has expired', // kept
     explanation: 'An access token lives for 24 hours. Sign in again.',
   },
+  invalid_refresh_token: {
+    status: 401,
+    title: 'Invalid refresh token',
+    detail: 'The refresh token is unknown, expired or was used before; please sign in again',
+    explanation:
+      'A refresh token works once. Keep the new one of each answer; a spent one that comes back later ends its session.',
+  },
   invalid_customer: {
     status: 401,
     title: 'Invalid customer', // kept

@@ -27,6 +27,7 @@ const ENTRY = {
     register: 'POST /customers/',
     customer_login: 'POST /customers/login',
     login: 'POST /auth/login',
+    refresh: 'POST /auth/refresh',
     logout: 'POST /auth/logout',
     me: '/auth/me',
     my_tickets: '/customers/my-tickets',

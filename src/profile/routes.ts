@@ -33,7 +33,7 @@ const ME_EXAMPLE = {
   session: {
     id: 'x3Jv1Q0yT9mW2cK8bL5sZg',
     created_at: '2026-01-15T10:00:00.000Z',
-    expires_at: '2026-01-16T10:00:00.000Z',
+    expires_at: '2026-02-14T10:00:00.000Z',
   },
 }
 

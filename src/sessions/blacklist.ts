@@ -1,10 +1,11 @@
 /**
  * Ended sessions in KV. KV is eventually consistent, so a mark can only speed up a "no": the database
  * decides every "yes". A mark is written after the database has ended the session, and says why, so
- * that the answer's text is right without asking the database.
+ * that the answer's text is right without asking the database. A mark outlives every access token of the
+ * session; its refresh token is never taken without asking the database.
  */
 import { logInfo } from '../platform/log.ts'
-import { SESSION_SECONDS } from './queries.ts'
+import { ACCESS_TOKEN_SECONDS } from './access-token.ts'
 
 export type EndReason = 'session_ended' | 'account_deleted'
 
@@ -56,8 +57,10 @@ export async function markEnded(
   reason: EndReason,
   now: number,
 ): Promise<void> {
-  for (const { id } of sessions) remember(id, reason, now + SESSION_SECONDS)
-  const writes = sessions.map(({ id }) => kv.put(KEY_PREFIX + id, reason, { expirationTtl: SESSION_SECONDS }))
+  for (const { id } of sessions) remember(id, reason, now + ACCESS_TOKEN_SECONDS)
+  const writes = sessions.map(({ id }) =>
+    kv.put(KEY_PREFIX + id, reason, { expirationTtl: ACCESS_TOKEN_SECONDS }),
+  )
   const failed = (await Promise.allSettled(writes)).filter(({ status }) => status === 'rejected').length
   if (failed > 0) logInfo('blacklist write failed', { failed })
 }

@@ -6,8 +6,11 @@ import { compileSelect, named } from '../platform/compiled-query.ts'
 import type { Database } from '../platform/database.ts'
 import { sessions } from './tables.ts'
 
-/** A day, like the token: without refresh a session is worth as long as its only access token. */
-export const SESSION_SECONDS = 86_400
+/** A session that is not refreshed for so long ends: 30 days. */
+export const SESSION_IDLE_SECONDS = 2_592_000
+
+/** However often it is refreshed, after so long somebody signs in again: 90 days. */
+export const SESSION_ABSOLUTE_SECONDS = 7_776_000
 
 export interface SessionRow extends Profile {
   /** Null when the session does not live; then its times mean nothing. */
@@ -57,6 +60,8 @@ interface NewSession {
   readonly accountId: number
   /** The hash that the password was checked against. */
   readonly checkedHash: string
+  /** The key of its first refresh token. */
+  readonly refreshKeyId: string
 }
 
 /**
@@ -68,8 +73,59 @@ export function insertSession(db: Database, session: NewSession, now: number) {
   return db
     .insert(sessions)
     .select(sql`
-      SELECT ${session.id}, id, ${now}, ${now}, ${now + SESSION_SECONDS} FROM ${accounts}
+      SELECT ${session.id}, id, ${now}, ${now}, ${now + SESSION_IDLE_SECONDS}, 0, ${session.refreshKeyId}, NULL, NULL
+      FROM ${accounts}
       WHERE id = ${session.accountId} AND password_hash = ${session.checkedHash} AND status = 'active'`)
+    .returning({ id: sessions.id })
+}
+
+/** What decides whether a refresh token of the session counts. */
+export function findRefreshState(db: Database, id: string) {
+  return db
+    .select({
+      accountId: sessions.accountId,
+      status: accounts.status,
+      expiresAt: sessions.expiresAt,
+      refreshCounter: sessions.refreshCounter,
+      refreshKeyId: sessions.refreshKeyId,
+      rotatedAt: sessions.rotatedAt,
+      rotatedBy: sessions.rotatedBy,
+    })
+    .from(sessions)
+    .innerJoin(accounts, eq(accounts.id, sessions.accountId))
+    .where(eq(sessions.id, id))
+}
+
+interface Rotation {
+  readonly keyId: string
+  readonly rotatedBy: string
+}
+
+/** Spends the refresh token with this counter and key, if the session lives and its account is active. */
+export function rotateRefresh(
+  db: Database,
+  spent: { readonly sessionId: string; readonly counter: number; readonly keyId: string },
+  next: Rotation,
+  now: number,
+) {
+  const limit = sql`${sessions.createdAt} + ${SESSION_ABSOLUTE_SECONDS}`
+  return db
+    .update(sessions)
+    .set({
+      refreshCounter: sql`${sessions.refreshCounter} + 1`,
+      refreshKeyId: next.keyId,
+      rotatedAt: now,
+      rotatedBy: next.rotatedBy,
+      expiresAt: sql`min(${now + SESSION_IDLE_SECONDS}, ${limit})`,
+    })
+    .where(
+      and(
+        eq(sessions.id, spent.sessionId),
+        eq(sessions.refreshCounter, spent.counter),
+        eq(sessions.refreshKeyId, spent.keyId),
+        isLiveSession(spent.sessionId, now),
+      ),
+    )
     .returning({ id: sessions.id })
 }
 

@@ -7,4 +7,10 @@ export const sessions = sqliteTable('sessions', {
   /** When the person last proved who they are; freshness is measured from here. */
   authenticatedAt: integer('authenticated_at').notNull(),
   expiresAt: integer('expires_at').notNull(),
+  /** How often it was refreshed; only the refresh token with this counter and key counts. */
+  refreshCounter: integer('refresh_counter').notNull(),
+  refreshKeyId: text('refresh_key_id'),
+  rotatedAt: integer('rotated_at'),
+  /** SHA-256 of the user agent that refreshed last. */
+  rotatedBy: text('rotated_by'),
 })

@@ -12,13 +12,12 @@ import { checkPassword } from '../passwords/check.ts'
 import { answered, previousChangedOne } from '../platform/database.ts'
 import { Problem } from '../platform/problem.ts'
 import type { RequestScope } from '../platform/request-scope.ts'
-import { ACCESS_TOKEN_SECONDS, issueAccessToken } from '../sessions/access-token.ts'
 import { insertSession, isLiveSession } from '../sessions/queries.ts'
+import { issuePair, type TokenPair } from '../sessions/refresh.ts'
 
 export interface SignedIn {
   readonly account: Profile
-  readonly token: string
-  readonly expiresIn: number
+  readonly tokens: TokenPair
 }
 
 type Door = 'customers' | 'everyone'
@@ -53,14 +52,8 @@ export async function signIn(
   if (!opened && isRetry) return failSignIn(scope, 'account_changed', account.id)
   // Another sign-in of the same person may have made the hash anew meanwhile; whatever it was, look again.
   if (!opened) return signIn(scope, email, password, door, true)
-  const { keys, settings, facts } = scope
-  const token = await issueAccessToken(
-    keys.accessToken,
-    settings,
-    { accountId: account.id, sessionId },
-    facts.now,
-  )
-  return { account, token, expiresIn: ACCESS_TOKEN_SECONDS }
+  const keyId = scope.keys.refreshToken.newest.id
+  return { account, tokens: await issuePair(scope, account.id, sessionId, { counter: 0, keyId }) }
 }
 
 /** Inserts the session if the account still is what was checked; everything else follows from that row. */
@@ -79,7 +72,8 @@ async function openSession(
     event: 'sign_in.succeeded',
     details: { methods: ['password'] },
   })
-  const insert = insertSession(db, { id: sessionId, accountId, checkedHash }, facts.now)
+  const refreshKeyId = keys.refreshToken.newest.id
+  const insert = insertSession(db, { id: sessionId, accountId, checkedHash, refreshKeyId }, facts.now)
   const isOpened = isLiveSession(sessionId, facts.now)
   const record = insertAuditEvent(db, succeeded, isOpened)
   if (!rehash) {

@@ -67,6 +67,7 @@ const PROVOCATIONS: Record<ProblemCode, () => Promise<Answer>> = {
   token_missing: () => anonymous().get('/auth/me'),
   authorization_header_malformed: () => anonymous().get('/auth/me', { Authorization: 'Bearer' }),
   invalid_token: () => caller('eyJhbGciOiJIUzI1NiJ9.e30.x').get('/auth/me'),
+  invalid_refresh_token: () => anonymous().post('/auth/refresh', { refresh_token: 'x' }),
   invalid_customer: async () => {
     const gone = await customer()
     await gone.delete(`/customers/${gone.id}`)
@@ -153,6 +154,7 @@ input_missing 400 No input data provided
 internal_error 500 Internal server error
 invalid_credentials 401 Invalid credentials
 invalid_customer 401 Invalid customer
+invalid_refresh_token 401 Invalid refresh token
 invalid_token 401 Token validation failed
 link_token_invalid 400 Link not valid
 malformed_json 400 Malformed JSON

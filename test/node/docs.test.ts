@@ -40,7 +40,15 @@ describe('docs/security.md', () => {
     expect(rowOf('access token')?.[1]).toBe(
       `${constant('src/sessions/access-token.ts', 'ACCESS_TOKEN_SECONDS')} s`,
     )
-    expect(rowOf('session')?.[1]).toBe(`${constant('src/sessions/queries.ts', 'SESSION_SECONDS')} s`)
+    expect(rowOf('session, since its last refresh')?.[1]).toBe(
+      `${constant('src/sessions/queries.ts', 'SESSION_IDLE_SECONDS')} s`,
+    )
+    expect(rowOf('session, since the sign-in')?.[1]).toBe(
+      `${constant('src/sessions/queries.ts', 'SESSION_ABSOLUTE_SECONDS')} s`,
+    )
+    expect(rowOf('grace of a spent refresh token')?.[1]).toBe(
+      `${constant('src/sessions/refresh.ts', 'REFRESH_GRACE_SECONDS')} s`,
+    )
     expect(rowOf('memory of what KV said')?.[1]).toBe(
       `${constant('src/sessions/blacklist.ts', 'RECALL_SECONDS')} s`,
     )

@@ -50,6 +50,7 @@ async function run({ command }: Example): Promise<Record<string, unknown>> {
   })
   const answer = JSON.parse(output) as Record<string, unknown>
   if (typeof answer['token'] === 'string') variables['TOKEN'] = answer['token']
+  if (typeof answer['refresh_token'] === 'string') variables['REFRESH_TOKEN'] = answer['refresh_token']
   return answer
 }
 
@@ -57,6 +58,7 @@ async function run({ command }: Example): Promise<Record<string, unknown>> {
 function masked(value: unknown): unknown {
   const text = JSON.stringify(value)
     .replace(/"eyJ[^"]*"/g, '"(token)"')
+    .replace(/"v1\.[^"]*"/g, '"(refresh token)"')
     .replace(/"[A-Za-z0-9_-]{22}"/g, '"(random id)"')
     .replace(/"\d{4}-\d\d-\d\dT[\d:.]+Z"/g, '"(time)"')
   return JSON.parse(text)

@@ -46,7 +46,14 @@ describe('signing in', () => {
     const person = await customer()
     const { body } = await signIn(person.email, person.password)
     expect(body).toMatchObject({ token_type: 'Bearer', expires_in: 86_400 })
-    expect(Object.keys(body).sort()).toEqual(['customer', 'expires_in', 'message', 'token', 'token_type'])
+    expect(Object.keys(body).sort()).toEqual([
+      'customer',
+      'expires_in',
+      'message',
+      'refresh_token',
+      'token',
+      'token_type',
+    ])
   })
 
   it('at /auth/login is for every role and tells it', async () => {

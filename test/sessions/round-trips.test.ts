@@ -121,6 +121,17 @@ describe('requests that change something', () => {
     }
   })
 
+  it('a refresh costs two D1 calls, as does a repeat within the grace time', async () => {
+    const signedInto = await anonymous().post('/auth/login', { email: john.email, password: PASSWORD })
+    for (let time = 0; time < 2; time++) {
+      const { answer, ...cost } = await costOf(() =>
+        anonymous().post('/auth/refresh', { refresh_token: signedInto.body.refresh_token }),
+      )
+      expect(answer.status).toBe(200)
+      expect(cost).toEqual({ d1: 2, kvReads: 0, kvWrites: 0, work: [] })
+    }
+  })
+
   it('logout costs two D1 calls and one KV write', async () => {
     const session = await signedIn(john.email, john.password)
     const { answer, ...cost } = await costOf(() => session.post('/auth/logout'))

@@ -36,6 +36,7 @@ export interface Person extends Caller {
   readonly email: string
   readonly password: string
   readonly token: string
+  readonly refreshToken: string
 }
 
 /** Sends any request to the Worker and reads its answer. */
@@ -115,8 +116,9 @@ export const admin = () => staff('admin')
 export async function signedIn(email: string, password: string, path = '/auth/login'): Promise<Person> {
   const answer = await anonymous().post(path, { email, password })
   if (answer.status !== 200) throw new Error(`sign-in answered ${answer.text}`)
+  const { token, refresh_token: refreshToken } = answer.body
   const { id } = answer.body.account ?? answer.body.customer
-  return { ...caller(answer.body.token), id, email, password, token: answer.body.token }
+  return { ...caller(token), id, email, password, token, refreshToken }
 }
 
 async function staff(role: 'mechanic' | 'admin'): Promise<Person> {

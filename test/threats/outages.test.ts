@@ -104,7 +104,7 @@ interface Operation {
   readonly ask: () => Promise<Answer>
 }
 
-/** Every documented operation, asked as an admin where it needs a token, with its documented example. */
+/** Every documented operation, asked as an admin where it needs a token, with its documented example or a genuine token. */
 async function operations(): Promise<Operation[]> {
   const { paths } = (await anonymous().get('/openapi.json')).body
   return Object.entries<any>(paths).flatMap(([path, methods]) =>
@@ -114,10 +114,12 @@ async function operations(): Promise<Operation[]> {
       const person = operation.security ? boss : anonymous()
       const call = person[method as 'get'] as Person['post']
       const url = path.replace(/\{[^}]+\}/g, '1')
+      const example = json?.example ?? json?.schema?.example
+      const body = path === '/auth/refresh' ? { refresh_token: boss.refreshToken } : example
       return {
         name: `${method} ${path}`,
         needsDatabase: unavailable !== undefined,
-        ask: () => (method === 'get' ? call(url) : call(url, json?.example ?? json?.schema?.example)),
+        ask: () => (method === 'get' ? call(url) : call(url, body)),
       }
     }),
   )
