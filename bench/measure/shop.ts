@@ -11,6 +11,7 @@ export interface Person {
   readonly id: number
   readonly email: string
   readonly token: string
+  readonly refreshToken: string
 }
 
 const inDatabase = (binding: Binding) => ({ 'x-bench-database': binding })
@@ -53,8 +54,8 @@ export async function signIn(worker: ServedWorker, email: string, binding: Bindi
     headers: inDatabase(binding),
     body: { email, password: PASSWORD },
   })
-  const { account, token } = JSON.parse(answer.text)
-  return { id: account.id, email, token }
+  const { account, token, refresh_token: refreshToken } = JSON.parse(answer.text)
+  return { id: account.id, email, token, refreshToken }
 }
 
 export function askForTickets(worker: ServedWorker, person: Person, binding: Binding = 'DB'): Ask {

@@ -92,6 +92,12 @@ async function listSteps(worker: ServedWorker): Promise<Step[]> {
       expected: 200,
     },
     {
+      route: 'POST /auth/refresh',
+      ask: { path: '/auth/refresh', method: 'POST', body: { refresh_token: person.refreshToken } },
+      expected: 200,
+      maxRoundTrips: 2,
+    },
+    {
       route: 'POST /auth/logout',
       ask: { path: '/auth/logout', method: 'POST', headers: bearer(leaver) },
       expected: 200,
