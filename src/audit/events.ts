@@ -10,6 +10,7 @@ interface EventDetails {
   'account.deleted': Record<never, never>
   'sign_in.succeeded': { readonly methods: readonly string[] }
   'sign_in.failed': Record<never, never>
+  'session.stepped_up': { readonly methods: readonly string[] }
   'session.refreshed': Record<never, never>
   'refresh_token.repeated': Record<never, never>
   'refresh_token.reused': { readonly counter: number; readonly expected: number }

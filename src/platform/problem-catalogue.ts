@@ -101,7 +101,8 @@ export const PROBLEMS = {
   reauthentication_required: {
     status: 401,
     title: 'Fresh authentication required',
-    detail: 'Sign in again, or send your current password as current_password in the same request',
+    detail:
+      'Sign in again, confirm your password at /auth/step-up, or send it as current_password in the same request',
     explanation:
       'Changing a password or an e-mail address and deleting an account need a recent sign-in or the current password.',
   },

@@ -47,7 +47,15 @@ export async function whyRefused(scope: RequestScope, actor: Actor): Promise<Pro
     : new Problem('invalid_token', { reason: 'ended during the request' })
 }
 
-async function requireCurrentPassword(scope: RequestScope, actor: Actor, password: string): Promise<SQL> {
+/**
+ * Requires the password in use, and gives the condition that it still is.
+ * @throws Problem `invalid_credentials`, `sign_in_busy`
+ */
+export async function requireCurrentPassword(
+  scope: RequestScope,
+  actor: Actor,
+  password: string,
+): Promise<SQL> {
   const { id } = actor.account
   const [stored] = await answered(findPasswordHash(scope.db, id))
   const verdict = await checkPassword(scope, password, stored?.passwordHash)

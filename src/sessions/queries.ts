@@ -79,6 +79,15 @@ export function insertSession(db: Database, session: NewSession, now: number) {
     .returning({ id: sessions.id })
 }
 
+/** The person has proved again who they are, under a condition. */
+export function updateAuthenticatedAt(db: Database, id: string, now: number, when: SQL) {
+  return db
+    .update(sessions)
+    .set({ authenticatedAt: now })
+    .where(and(eq(sessions.id, id), when))
+    .returning({ id: sessions.id })
+}
+
 /** What decides whether a refresh token of the session counts. */
 export function findRefreshState(db: Database, id: string) {
   return db

@@ -10,7 +10,7 @@ import {
   signedIn,
   uniqueEmail,
 } from '../support/client.ts'
-import { derivations, forgetDerivations, passTime } from '../support/production-limits.ts'
+import { beforeRoundTrip, derivations, forgetDerivations, passTime } from '../support/production-limits.ts'
 import { withSettings } from '../support/settings.ts'
 import { testEnv } from '../support/test-env.ts'
 
@@ -37,7 +37,7 @@ describe('GET /auth/me', () => {
     })
     expect(body.permissions).toEqual(['profile:read', 'profile:write', 'tickets:read', 'inventory:read'])
     const lifetime = Date.parse(body.session.expires_at) - Date.parse(body.session.created_at)
-    expect(lifetime).toBe(86_400_000)
+    expect(lifetime).toBe(30 * 86_400_000)
   })
 })
 
@@ -140,6 +140,64 @@ describe.each([
       const answer = await change(person, { password })
       expect([answer.status, Object.keys(answer.body.errors)]).toEqual([400, ['password']])
     }
+  })
+})
+
+describe('POST /auth/step-up', () => {
+  const sensitive = (person: Person) => person.patch('/auth/me', { password: NEW_PASSWORD })
+
+  it('S53: makes this session fresh for ten minutes, and no other session of the account', async () => {
+    const person = await customer()
+    const other = await signedIn(person.email, person.password)
+    passTime(601)
+    expect((await sensitive(person)).body.code).toBe('reauthentication_required')
+    const answer = await person.post('/auth/step-up', { password: person.password })
+    expect(answer.status).toBe(200)
+    const left = Date.parse(answer.body.fresh_until) - Date.now()
+    expect(left).toBeGreaterThan(590_000)
+    expect(left).toBeLessThanOrEqual(600_000)
+    expect((await sensitive(other)).body.code).toBe('reauthentication_required')
+    expect((await sensitive(person)).status).toBe(200)
+    const again = await signedIn(person.email, NEW_PASSWORD)
+    passTime(601)
+    await again.post('/auth/step-up', { password: NEW_PASSWORD })
+    passTime(601)
+    expect((await sensitive(again)).body.code).toBe('reauthentication_required')
+  })
+
+  it('S53: a wrong password proves nothing, and is an event', async () => {
+    const person = await customer()
+    passTime(601)
+    const answer = await person.post('/auth/step-up', { password: 'wrong-wrench-1' })
+    expect([answer.status, answer.body.code]).toEqual([401, 'invalid_credentials'])
+    expect((await sensitive(person)).body.code).toBe('reauthentication_required')
+    const failed = "event = 'password.check_failed' AND subject_id = ?"
+    expect(await count(`SELECT count(*) AS n FROM audit_events WHERE ${failed}`, person.id)).toBe(1)
+    const stepped = "event = 'session.stepped_up' AND subject_id = ?"
+    expect(await count(`SELECT count(*) AS n FROM audit_events WHERE ${stepped}`, person.id)).toBe(0)
+  })
+
+  it('is refused without a derivation for a body that is no password, and beyond the ring', async () => {
+    const person = await customer()
+    forgetDerivations()
+    for (const body of [{}, { password: '' }, { password: 7 }, { password: 'x', more: 1 }]) {
+      expect((await person.post('/auth/step-up', body)).status).toBe(400)
+    }
+    expect(derivations).toEqual([])
+    const statuses: number[] = []
+    for (let i = 0; i < 31; i++) statuses.push((await person.post('/auth/step-up', { password: 7 })).status)
+    expect(statuses.at(-1)).toBe(429)
+  })
+
+  it('does nothing for a session that ends while the password is checked', async () => {
+    const person = await customer()
+    beforeRoundTrip(3, () =>
+      testEnv.DB.prepare('DELETE FROM sessions WHERE account_id = ?').bind(person.id).run(),
+    )
+    const answer = await person.post('/auth/step-up', { password: person.password })
+    expect([answer.status, answer.body.code]).toEqual([401, 'invalid_token'])
+    const stepped = "event = 'session.stepped_up' AND subject_id = ?"
+    expect(await count(`SELECT count(*) AS n FROM audit_events WHERE ${stepped}`, person.id)).toBe(0)
   })
 })
 
