@@ -17,6 +17,7 @@ import { Problem, problemResponse } from './platform/problem.ts'
 import { platformRoutes } from './platform/routes.ts'
 import { profileRoutes } from './profile/routes.ts'
 import { serviceTicketRoutes } from './service-tickets/routes.ts'
+import { sessionRoutes } from './sessions/routes.ts'
 import { signInRoutes } from './sign-in/routes.ts'
 import { webRoutes } from './web/routes.ts'
 
@@ -28,6 +29,7 @@ app.use(requireHttps, requireSettings, allowOrigins, checkBody)
 
 app.route('/', platformRoutes)
 app.route('/', signInRoutes)
+app.route('/', sessionRoutes)
 app.route('/', customerRoutes)
 app.route('/', profileRoutes)
 app.route('/', passwordRoutes)

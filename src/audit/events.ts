@@ -14,7 +14,7 @@ interface EventDetails {
   'session.refreshed': Record<never, never>
   'refresh_token.repeated': Record<never, never>
   'refresh_token.reused': { readonly counter: number; readonly expected: number }
-  'session.ended': { readonly by: 'logout' }
+  'session.ended': { readonly by: 'logout' } | { readonly by: 'owner'; readonly ended: string }
   'profile.updated': { readonly fields: readonly string[] }
   'email.changed': Record<never, never>
   'password.changed': Record<never, never>

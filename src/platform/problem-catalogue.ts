@@ -140,6 +140,11 @@ export const PROBLEMS = {
     title: 'Service ticket not found', // kept
     explanation: 'No service ticket has this id, or it is not yours.',
   },
+  session_not_found: {
+    status: 404,
+    title: 'Session not found',
+    explanation: 'You have no live session with this id.',
+  },
   problem_not_found: {
     status: 404,
     title: 'Problem not found',

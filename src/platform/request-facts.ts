@@ -8,9 +8,13 @@ export interface RequestFacts {
   /** The client address that the platform gives; no header that a client can write counts. */
   readonly address: string | undefined
   readonly userAgent: string | undefined
+  /** Two letters (ISO 3166-1), as the platform knows the address. */
+  readonly country: string | undefined
+  readonly city: string | undefined
 }
 
 const MAX_USER_AGENT_LENGTH = 256
+const MAX_PLACE_LENGTH = 100
 
 export function readRequestFacts(request: Request): RequestFacts {
   return {
@@ -18,7 +22,13 @@ export function readRequestFacts(request: Request): RequestFacts {
     now: Math.floor(Date.now() / 1000),
     address: request.headers.get('cf-connecting-ip') ?? undefined,
     userAgent: request.headers.get('user-agent')?.slice(0, MAX_USER_AGENT_LENGTH),
+    country: textOf(request.cf?.['country']),
+    city: textOf(request.cf?.['city']),
   }
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value.slice(0, MAX_PLACE_LENGTH) : undefined
 }
 
 /** The key under which an address is counted: IPv6 by /64, which one household or server owns whole. */

@@ -93,7 +93,9 @@ async function writeChanges(
   const isSensitive = changes.passwordHash !== undefined || changes.email !== undefined
   if (isSensitive) followUps.push(consumeLinkTokens(db, target.id, held))
   const endOthers =
-    changes.passwordHash === undefined ? [] : [deleteSessionsOf(db, target.id, held, actor.session.id)]
+    changes.passwordHash === undefined
+      ? []
+      : [deleteSessionsOf(db, target.id, held, { except: actor.session.id })]
   const [changed, ...rest] = await answered(db.batch([update, ...followUps, ...endOthers]))
   const [profile] = changed
   if (!profile) throw await whyUnchanged(scope, actor, target, changes)

@@ -8,12 +8,13 @@ import { createMiddleware } from 'hono/factory'
 import { type Permission, reachOf } from '../access/roles.ts'
 import type { Profile } from '../accounts/queries.ts'
 import { recordRefusal } from '../audit/refusal.ts'
+import { answered } from '../platform/database.ts'
 import { Problem, permissionMissing } from '../platform/problem.ts'
 import type { AppEnv, RequestScope } from '../platform/request-scope.ts'
 import { type AccessToken, verifyAccessToken } from './access-token.ts'
 import { readBearerToken } from './bearer.ts'
 import { type EndReason, readMark, recallMark } from './blacklist.ts'
-import { compileSessionRead, findSession } from './queries.ts'
+import { compileSessionRead, findSession, SEEN_EVERY_SECONDS, updateLastSeen } from './queries.ts'
 
 export interface Session {
   readonly id: string
@@ -73,7 +74,19 @@ async function readActor(scope: RequestScope, token: AccessToken, readSession: t
     : await firstRefusalOr(scope, read, readMark(kv, token.sessionId, facts.now))
   if (!row) throw new Problem('invalid_customer')
   if (row.sessionId === null || row.status !== 'active') throw endedProblem('session_ended')
-  const { sessionId, sessionCreatedAt, authenticatedAt, sessionExpiresAt, alongside, ...account } = row
+  const {
+    sessionId,
+    sessionCreatedAt,
+    authenticatedAt,
+    sessionExpiresAt,
+    lastSeenAt,
+    alongside,
+    ...account
+  } = row
+  if (facts.now - (lastSeenAt ?? 0) >= SEEN_EVERY_SECONDS) {
+    // Nobody waits for it, and nothing is lost if it fails: the next request tries again.
+    scope.waitUntil(answered(updateLastSeen(db, sessionId, facts.now)).catch(() => undefined))
+  }
   const session = { id: sessionId, createdAt: sessionCreatedAt, authenticatedAt, expiresAt: sessionExpiresAt }
   return { actor: { account, session }, alongside }
 }

@@ -1,9 +1,10 @@
 /** Sessions. A live session is a row; ending one deletes it. */
-import { and, eq, gt, lte, ne, type SQL, sql } from 'drizzle-orm'
+import { and, desc, eq, gt, lte, ne, type SQL, sql } from 'drizzle-orm'
 import { type Profile, profileColumns } from '../accounts/queries.ts'
 import { accounts } from '../accounts/tables.ts'
 import { compileSelect, named } from '../platform/compiled-query.ts'
 import type { Database } from '../platform/database.ts'
+import type { RequestFacts } from '../platform/request-facts.ts'
 import { sessions } from './tables.ts'
 
 /** A session that is not refreshed for so long ends: 30 days. */
@@ -18,6 +19,7 @@ export interface SessionRow extends Profile {
   readonly sessionCreatedAt: number
   readonly authenticatedAt: number
   readonly sessionExpiresAt: number
+  readonly lastSeenAt: number | null
   /** JSON, if it was asked for and the session lives. */
   readonly alongside: string | null
 }
@@ -28,6 +30,7 @@ const sessionColumns = {
   sessionCreatedAt: sql<number>`${sessions.createdAt}`,
   authenticatedAt: sql<number>`${sessions.authenticatedAt}`,
   sessionExpiresAt: sql<number>`${sessions.expiresAt}`,
+  lastSeenAt: sql<number | null>`${sessions.lastSeenAt}`,
 }
 
 const isAllowedIn = sql`${sessions.id} IS NOT NULL AND ${accounts.status} = 'active'`
@@ -68,12 +71,14 @@ interface NewSession {
  * Opens a session, if the account is active and still has the password that was checked: a change
  * during the derivation must not leave a live session behind.
  */
-export function insertSession(db: Database, session: NewSession, now: number) {
+export function insertSession(db: Database, session: NewSession, origin: RequestFacts) {
+  const { now } = origin
   // Every column of the table, in its order.
   return db
     .insert(sessions)
     .select(sql`
-      SELECT ${session.id}, id, ${now}, ${now}, ${now + SESSION_IDLE_SECONDS}, 0, ${session.refreshKeyId}, NULL, NULL
+      SELECT ${session.id}, id, ${now}, ${now}, ${now + SESSION_IDLE_SECONDS}, 0, ${session.refreshKeyId}, NULL, NULL,
+        ${now}, ${origin.address ?? null}, ${origin.userAgent ?? null}, ${origin.country ?? null}, ${origin.city ?? null}, '["password"]'
       FROM ${accounts}
       WHERE id = ${session.accountId} AND password_hash = ${session.checkedHash} AND status = 'active'`)
     .returning({ id: sessions.id })
@@ -149,15 +154,60 @@ export function deleteSession(db: Database, id: string) {
   return db.delete(sessions).where(eq(sessions.id, id)).returning({ id: sessions.id })
 }
 
+const MAX_LISTED = 100
+
+/** The live sessions of an account, last seen first. */
+export function listSessions(db: Database, accountId: number, now: number) {
+  return db
+    .select({
+      id: sessions.id,
+      createdAt: sessions.createdAt,
+      lastSeenAt: sessions.lastSeenAt,
+      expiresAt: sessions.expiresAt,
+      address: sessions.address,
+      userAgent: sessions.userAgent,
+      country: sessions.country,
+      city: sessions.city,
+      methods: sessions.methods,
+    })
+    .from(sessions)
+    .where(and(eq(sessions.accountId, accountId), gt(sessions.expiresAt, now)))
+    .orderBy(desc(sql`coalesce(${sessions.lastSeenAt}, ${sessions.createdAt})`), sessions.id)
+    .limit(MAX_LISTED)
+}
+
+export type ListedSession = Awaited<ReturnType<typeof listSessions>>[number]
+
+/** How late "last seen" may be: each request would cost a write otherwise. */
+export const SEEN_EVERY_SECONDS = 300
+
+/** Notes that the session was used; of many requests at once, one writes. */
+export function updateLastSeen(db: Database, id: string, now: number) {
+  const isStale = sql`coalesce(${sessions.lastSeenAt}, 0) <= ${now - SEEN_EVERY_SECONDS}`
+  return db
+    .update(sessions)
+    .set({ lastSeenAt: now })
+    .where(and(eq(sessions.id, id), isStale))
+}
+
 export function listSessionIds(db: Database, accountId: number) {
   return db.select({ id: sessions.id }).from(sessions).where(eq(sessions.accountId, accountId))
 }
 
-/** Ends the sessions of an account, except one if given, under a condition. */
-export function deleteSessionsOf(db: Database, accountId: number, when: SQL, exceptId = '') {
+/** One session, or all but one. */
+export type SessionsToEnd = { readonly only: string } | { readonly except: string }
+
+/** Ends sessions of an account under a condition: all, or those that are said. */
+export function deleteSessionsOf(
+  db: Database,
+  accountId: number,
+  when: SQL,
+  which: SessionsToEnd = { except: '' },
+) {
+  const chosen = 'only' in which ? eq(sessions.id, which.only) : ne(sessions.id, which.except)
   return db
     .delete(sessions)
-    .where(and(eq(sessions.accountId, accountId), ne(sessions.id, exceptId), when))
+    .where(and(eq(sessions.accountId, accountId), chosen, when))
     .returning({ id: sessions.id })
 }
 

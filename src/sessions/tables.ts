@@ -13,4 +13,12 @@ export const sessions = sqliteTable('sessions', {
   rotatedAt: integer('rotated_at'),
   /** SHA-256 of the user agent that refreshed last. */
   rotatedBy: text('rotated_by'),
+  lastSeenAt: integer('last_seen_at'),
+  /** Where it was opened. */
+  address: text(),
+  userAgent: text('user_agent'),
+  country: text(),
+  city: text(),
+  /** JSON. */
+  methods: text().notNull(),
 })

@@ -73,7 +73,7 @@ async function openSession(
     details: { methods: ['password'] },
   })
   const refreshKeyId = keys.refreshToken.newest.id
-  const insert = insertSession(db, { id: sessionId, accountId, checkedHash, refreshKeyId }, facts.now)
+  const insert = insertSession(db, { id: sessionId, accountId, checkedHash, refreshKeyId }, facts)
   const isOpened = isLiveSession(sessionId, facts.now)
   const record = insertAuditEvent(db, succeeded, isOpened)
   if (!rehash) {

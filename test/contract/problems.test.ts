@@ -68,6 +68,7 @@ const PROVOCATIONS: Record<ProblemCode, () => Promise<Answer>> = {
   authorization_header_malformed: () => anonymous().get('/auth/me', { Authorization: 'Bearer' }),
   invalid_token: () => caller('eyJhbGciOiJIUzI1NiJ9.e30.x').get('/auth/me'),
   invalid_refresh_token: () => anonymous().post('/auth/refresh', { refresh_token: 'x' }),
+  session_not_found: () => john.delete('/auth/sessions/never-opened'),
   invalid_customer: async () => {
     const gone = await customer()
     await gone.delete(`/customers/${gone.id}`)
@@ -167,6 +168,7 @@ payload_too_large 413 Payload too large
 problem_not_found 404 Problem not found
 reauthentication_required 401 Fresh authentication required
 request_timeout 408 Request timeout
+session_not_found 404 Session not found
 sign_in_busy 503 Too many sign-ins at once
 ticket_not_found 404 Service ticket not found
 ticket_status_conflict 409 Status change not possible

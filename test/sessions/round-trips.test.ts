@@ -70,6 +70,7 @@ describe('an ordinary request', () => {
     ['/customers/my-tickets', () => john, 1],
     ['/auth/me', () => john, 1],
     ['/customers/{own id}', () => john, 1],
+    ['/auth/sessions', () => john, 2],
     ['/service-tickets', () => john, 2],
     ['/service-tickets/1', () => john, 2],
     ['/customers', () => boss, 2],

@@ -31,6 +31,9 @@ const MATRIX: Record<string, Statuses> = {
   'POST /customers/login': [200, 200, 200, 401, 401, 200],
   'POST /auth/login': [200, 200, 200, 200, 200, 200],
   'POST /auth/refresh': [401, 401, 401, 401, 401, 401],
+  'GET /auth/sessions': [401, 200, 200, 200, 200, 401],
+  'DELETE /auth/sessions': [401, 200, 200, 200, 200, 401],
+  'DELETE /auth/sessions/{id}': [401, 404, 404, 404, 404, 401],
   'POST /auth/step-up': [401, 200, 200, 200, 200, 401],
   'POST /auth/logout': [401, 200, 200, 200, 200, 401],
   'POST /auth/password/reset': [400, 400, 400, 400, 400, 400],
@@ -107,6 +110,8 @@ async function callAs(column: Column, operation: string): Promise<Answer> {
     if (column === 'customer') person = victim
     if (column === 'ended session') person = await freshlyEnded(victim)
   }
+  if (operation === 'DELETE /auth/sessions' && person && person !== ended)
+    person = await (column === 'mechanic' ? mechanic() : column === 'admin' ? admin() : customer())
   if (operation === 'POST /auth/logout' && person && person !== ended)
     person = await signedIn(person.email, person.password)
   const by: Caller = caller(person?.token)

@@ -1,0 +1,141 @@
+/** /auth/sessions: where one is signed in, and ending it there. */
+import * as z from 'zod'
+import { answered } from '../platform/database.ts'
+import {
+  BODY_PROBLEMS,
+  bearer,
+  body,
+  createRoute,
+  createRoutes,
+  json,
+  problems,
+  SESSION_PROBLEMS,
+} from '../platform/openapi.ts'
+import { Problem } from '../platform/problem.ts'
+import { endSessions } from './end.ts'
+import { requireSession } from './guard.ts'
+import { type ListedSession, listSessions } from './queries.ts'
+
+export const sessionRoutes = createRoutes()
+
+const sessionSchema = z
+  .object({
+    id: z.string(),
+    current: z.boolean().meta({ description: 'Whether the token of this request belongs to it' }),
+    created_at: z.iso.datetime(),
+    last_seen_at: z.iso.datetime().meta({ description: 'Up to five minutes late' }),
+    expires_at: z.iso.datetime(),
+    ip: z.string().nullable().meta({ description: 'From where it was opened' }),
+    country: z.string().nullable(),
+    city: z.string().nullable(),
+    user_agent: z.string().nullable(),
+    methods: z.array(z.string()),
+  })
+  .meta({ id: 'Session' })
+
+const SESSION_EXAMPLE = {
+  id: 'x3Jv1Q0yT9mW2cK8bL5sZg',
+  current: true,
+  created_at: '2026-01-15T10:00:00.000Z',
+  last_seen_at: '2026-01-15T10:20:00.000Z',
+  expires_at: '2026-02-14T10:00:00.000Z',
+  ip: '203.0.113.7',
+  country: 'DE',
+  city: 'Leipzig',
+  user_agent: 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0',
+  methods: ['password'],
+}
+
+const iso = (seconds: number) => new Date(seconds * 1000).toISOString()
+
+function showSession(row: ListedSession, currentId: string): z.infer<typeof sessionSchema> {
+  return {
+    id: row.id,
+    current: row.id === currentId,
+    created_at: iso(row.createdAt),
+    last_seen_at: iso(row.lastSeenAt ?? row.createdAt),
+    expires_at: iso(row.expiresAt),
+    ip: row.address,
+    country: row.country,
+    city: row.city,
+    user_agent: row.userAgent,
+    methods: JSON.parse(row.methods),
+  }
+}
+
+const list = createRoute({
+  method: 'get',
+  path: '/auth/sessions',
+  operationId: 'listSessions',
+  tags: ['Sign-in'],
+  summary: 'Where the account is signed in, last seen first',
+  description: 'The hundred that were seen last.',
+  security: bearer('profile:read'),
+  'x-permission': 'profile:read',
+  middleware: [requireSession({ permission: 'profile:read' })] as const,
+  responses: {
+    200: json(z.object({ items: z.array(sessionSchema) }), 'The own sessions', { items: [SESSION_EXAMPLE] }),
+    ...problems(...SESSION_PROBLEMS, 'forbidden'),
+  },
+})
+
+sessionRoutes.openapi(list, async (c) => {
+  const { scope, actor } = c.var
+  const rows = await answered(listSessions(scope.db, actor.account.id, scope.facts.now))
+  return c.json({ items: rows.map((row) => showSession(row, actor.session.id)) }, 200)
+})
+
+const nothing = body(z.strictObject({}), {}, false)
+
+const endOne = createRoute({
+  method: 'delete',
+  path: '/auth/sessions/{id}',
+  operationId: 'endSession',
+  tags: ['Sign-in'],
+  summary: 'End one of the own sessions: its tokens are refused from the next request on',
+  description: 'Another person’s session is as if it were not there.',
+  security: bearer('profile:write'),
+  'x-permission': 'profile:write',
+  middleware: [requireSession({ permission: 'profile:write' })] as const,
+  request: {
+    params: z.object({ id: z.string().meta({ maxLength: 64, example: SESSION_EXAMPLE.id }) }),
+    body: nothing,
+  },
+  responses: {
+    200: json(z.object({ message: z.string() }), 'Ended', { message: 'Session ended' }),
+    ...problems(...SESSION_PROBLEMS, ...BODY_PROBLEMS, 'forbidden', 'session_not_found'),
+  },
+})
+
+sessionRoutes.openapi(endOne, async (c) => {
+  const { scope, actor } = c.var
+  const ended = await endSessions(scope, actor, { only: c.req.valid('param').id })
+  if (ended === 0) throw new Problem('session_not_found')
+  return c.json({ message: 'Session ended' }, 200)
+})
+
+const endOthers = createRoute({
+  method: 'delete',
+  path: '/auth/sessions',
+  operationId: 'endOtherSessions',
+  tags: ['Sign-in'],
+  summary: 'End every session of the account but this one',
+  description: '`revoked` tells how many there were.',
+  security: bearer('profile:write'),
+  'x-permission': 'profile:write',
+  middleware: [requireSession({ permission: 'profile:write' })] as const,
+  request: { body: nothing },
+  responses: {
+    200: json(z.object({ message: z.string(), revoked: z.int() }), 'Ended', {
+      message: 'Other sessions ended',
+      revoked: 2,
+    }),
+    ...problems(...SESSION_PROBLEMS, ...BODY_PROBLEMS, 'forbidden'),
+  },
+})
+
+sessionRoutes.openapi(endOthers, async (c) => {
+  const { scope, actor } = c.var
+  const revoked = await endSessions(scope, actor, { except: actor.session.id })
+  return c.json({ message: 'Other sessions ended', revoked }, 200)
+})
