@@ -1,10 +1,8 @@
 /** Every change leaves exactly its events, signed, without secrets, and nothing can edit them. */
-import { createScheduledController } from 'cloudflare:test'
 import { exports } from 'cloudflare:workers'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { canonicalContent, type SignedAuditEvent } from '../../src/audit/queries.ts'
 import { decodeBase64url, utf8 } from '../../src/crypto/encoding.ts'
-import worker from '../../src/index.ts'
 import { loadKeys } from '../../src/platform/keys.ts'
 import { readSettings } from '../../src/platform/settings.ts'
 import {
@@ -18,6 +16,7 @@ import {
   registration,
   signedIn,
 } from '../support/client.ts'
+import { runCron } from '../support/cron.ts'
 import { logLines, passTime } from '../support/production-limits.ts'
 import { testEnv } from '../support/test-env.ts'
 
@@ -218,16 +217,6 @@ describe('S109: each flow leaves exactly its events', () => {
     ])
   })
 })
-
-async function runCron(): Promise<void> {
-  const waiting: Promise<unknown>[] = []
-  const ctx = {
-    waitUntil: (promise: Promise<unknown>) => waiting.push(promise),
-    arrivals: () => 0,
-  } as unknown as ExecutionContext
-  worker.scheduled(createScheduledController(), testEnv, ctx)
-  await Promise.all(waiting)
-}
 
 describe('the cron', () => {
   it('removes expired sessions and link tokens and keeps the others', async () => {
