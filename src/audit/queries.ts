@@ -2,7 +2,7 @@
  * Writing the audit log. A row is signed before its insert, over all that it says and a random event
  * id, and is inserted in the batch of the change that it describes.
  */
-import { type SQL, sql } from 'drizzle-orm'
+import { desc, eq, gt, type SQL, sql } from 'drizzle-orm'
 import { hmacSha256 } from '../crypto/digest.ts'
 import { base64url, utf8 } from '../crypto/encoding.ts'
 import type { Keyring } from '../crypto/keyring.ts'
@@ -10,7 +10,7 @@ import { randomId } from '../crypto/random.ts'
 import type { Database } from '../platform/database.ts'
 import type { RequestFacts } from '../platform/request-facts.ts'
 import type { AuditEventName, AuditFacts } from './events.ts'
-import { auditEvents, auditRepeats, operatorActions } from './tables.ts'
+import { type AuditSeal, auditEvents, auditRepeats, auditSeals, operatorActions } from './tables.ts'
 
 export interface SignedAuditEvent {
   readonly eventId: string
@@ -110,6 +110,28 @@ export function countAuditRepeat(db: Database, groupKey: string, now: number) {
       target: auditRepeats.groupKey,
       set: { count: sql`${auditRepeats.count} + 1`, lastAt: now },
     })
+}
+
+/** Whole rows, as their MAC covers them, in the order of their ids. */
+export function listStoredEventsAfter(db: Database, id: number, limit: number) {
+  return db.select().from(auditEvents).where(gt(auditEvents.id, id)).orderBy(auditEvents.id).limit(limit)
+}
+
+export function findNewestSeal(db: Database) {
+  return db.select().from(auditSeals).orderBy(desc(auditSeals.fromId)).limit(1)
+}
+
+export function findSealThrough(db: Database, throughId: number) {
+  return db.select().from(auditSeals).where(eq(auditSeals.throughId, throughId))
+}
+
+/** Inserts a seal unless another run has sealed its first row meanwhile. */
+export function insertSeal(db: Database, seal: AuditSeal) {
+  // Every column of the table, in its order.
+  return db.insert(auditSeals).select(sql`
+    SELECT ${seal.fromId}, ${seal.throughId}, ${seal.rowCount}, ${seal.previousHead}, ${seal.head},
+      ${seal.sealedAt}, ${seal.keyId}, ${seal.mac}
+    WHERE NOT EXISTS (SELECT 1 FROM ${auditSeals} AS rival WHERE rival.through_id >= ${seal.fromId})`)
 }
 
 export function listOperatorActions(db: Database, limit: number) {

@@ -1,10 +1,11 @@
 import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import type { AuditEventName } from './events.ts'
 
 export const auditEvents = sqliteTable('audit_events', {
   id: integer().primaryKey({ autoIncrement: true }),
   eventId: text('event_id').notNull(),
   occurredAt: integer('occurred_at').notNull(),
-  event: text().notNull(),
+  event: text().$type<AuditEventName>().notNull(),
   outcome: text({ enum: ['success', 'failure', 'refused'] }).notNull(),
   reason: text(),
   actorId: integer('actor_id'),
@@ -15,6 +16,17 @@ export const auditEvents = sqliteTable('audit_events', {
   requestId: text('request_id'),
   details: text().notNull(),
   groupKey: text('group_key'),
+  keyId: text('key_id').notNull(),
+  mac: text().notNull(),
+})
+
+export const auditSeals = sqliteTable('audit_seals', {
+  fromId: integer('from_id').primaryKey(),
+  throughId: integer('through_id').notNull(),
+  rowCount: integer('row_count').notNull(),
+  previousHead: text('previous_head').notNull(),
+  head: text().notNull(),
+  sealedAt: integer('sealed_at').notNull(),
   keyId: text('key_id').notNull(),
   mac: text().notNull(),
 })
@@ -31,3 +43,7 @@ export const operatorActions = sqliteTable('operator_actions', {
   accountId: integer('account_id').notNull(),
   createdAt: integer('created_at').notNull(),
 })
+
+export type StoredAuditEvent = typeof auditEvents.$inferSelect
+
+export type AuditSeal = typeof auditSeals.$inferSelect

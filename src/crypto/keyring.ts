@@ -6,7 +6,13 @@
 import { importHmacKey } from './digest.ts'
 import { hex, utf8 } from './encoding.ts'
 
-export type KeyPurpose = 'access-token' | 'cursor' | 'password-pepper' | 'audit-mac' | 'refresh-token'
+export type KeyPurpose =
+  | 'access-token'
+  | 'cursor'
+  | 'password-pepper'
+  | 'audit-mac'
+  | 'audit-seal'
+  | 'refresh-token'
 
 export interface PurposeKey {
   readonly id: string

@@ -1,5 +1,5 @@
 /**
- * The cron's work: audit what the operator did from the command line, and remove what has expired.
+ * The cron's work: audit what the operator did from the command line, and remove what has expired, seal the audit log.
  * Bounded and repeatable: whatever is left over waits for the next run.
  */
 import {
@@ -9,6 +9,7 @@ import {
   listOperatorActions,
   signAuditEvent,
 } from '../audit/queries.ts'
+import { sealAuditEvents } from '../audit/seal-rows.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import { deleteExpiredLinkTokens } from '../passwords/queries.ts'
 import { answered, type Database, openDatabase, previousChangedOne } from '../platform/database.ts'
@@ -31,7 +32,7 @@ export async function keepHouse(env: Env): Promise<void> {
   }
   const db = openDatabase(env.DB)
   const now = Math.floor(Date.now() / 1000)
-  const { auditMac } = await loadKeys(outcome.settings)
+  const { auditMac, auditSeal } = await loadKeys(outcome.settings)
   const recorded = await recordOperatorActions(db, auditMac, now)
   const [sessions, links, repeats] = await answered(
     db.batch([
@@ -40,11 +41,13 @@ export async function keepHouse(env: Env): Promise<void> {
       deleteOldAuditRepeats(db, now - REPEATS_KEPT_SECONDS, MAX_ROWS_PER_RUN),
     ]),
   )
+  const sealed = await sealAuditEvents(db, env.KV, auditSeal, now)
   logInfo('housekeeping', {
     operator_actions: recorded,
     sessions: sessions.meta.changes,
     link_tokens: links.meta.changes,
     audit_repeats: repeats.meta.changes,
+    audit_events_sealed: sealed,
   })
 }
 

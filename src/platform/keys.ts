@@ -7,6 +7,7 @@ export interface Keys {
   readonly cursor: Keyring
   readonly pepper: Keyring
   readonly auditMac: Keyring
+  readonly auditSeal: Keyring
   readonly refreshToken: Keyring
 }
 
@@ -15,14 +16,15 @@ const derived = new WeakMap<Settings, Keys>()
 export async function loadKeys(settings: Settings): Promise<Keys> {
   const known = derived.get(settings)
   if (known) return known
-  const [accessToken, cursor, pepper, auditMac, refreshToken] = await Promise.all([
+  const [accessToken, cursor, pepper, auditMac, auditSeal, refreshToken] = await Promise.all([
     deriveKeyring(settings.secretKeys, 'access-token'),
     deriveKeyring(settings.secretKeys, 'cursor'),
     deriveKeyring(settings.dataKeys, 'password-pepper'),
     deriveKeyring(settings.dataKeys, 'audit-mac'),
+    deriveKeyring(settings.dataKeys, 'audit-seal'),
     deriveKeyring(settings.dataKeys, 'refresh-token'),
   ])
-  const keys = { accessToken, cursor, pepper, auditMac, refreshToken }
+  const keys = { accessToken, cursor, pepper, auditMac, auditSeal, refreshToken }
   // Two first requests may both derive; the values are equal, so either may stay.
   derived.set(settings, keys)
   return keys

@@ -250,7 +250,7 @@ describe('S42: rotation of DATA_KEY', () => {
 
 describe('S115: keys by purpose', () => {
   it('S115: one secret makes another key for each purpose, and the same input another MAC', async () => {
-    const purposes: KeyPurpose[] = ['access-token', 'cursor', 'password-pepper', 'audit-mac']
+    const purposes: KeyPurpose[] = ['access-token', 'cursor', 'password-pepper', 'audit-mac', 'audit-seal']
     const keys = await Promise.all(purposes.map((purpose) => keyOf(purpose, OLD)))
     const macs = await Promise.all(keys.map(({ bytes }) => macOf(bytes, 'same input')))
     expect(new Set(macs).size).toBe(purposes.length)

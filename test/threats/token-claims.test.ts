@@ -180,7 +180,7 @@ describe('S36, S38: claims', () => {
 })
 
 describe('S37: one kind of secret never passes as another', () => {
-  it.each(['cursor', 'password-pepper', 'audit-mac'] as const)(
+  it.each(['cursor', 'password-pepper', 'audit-mac', 'audit-seal'] as const)(
     'S37: a token under the %s key is refused',
     async (purpose) => {
       for (const secret of ['SECRET_KEY', 'DATA_KEY'] as const) {
