@@ -1,5 +1,6 @@
 /** The whole onion on one screen: what every request passes, then the features. */
 import { methodNotAllowed } from 'hono/method-not-allowed'
+import { auditRoutes } from './audit/routes.ts'
 import { customerRoutes } from './customers/routes.ts'
 import { passwordRoutes } from './passwords/routes.ts'
 import { documentRoute, openApiDocument } from './platform/document.ts'
@@ -34,6 +35,7 @@ app.route('/', customerRoutes)
 app.route('/', profileRoutes)
 app.route('/', passwordRoutes)
 app.route('/', serviceTicketRoutes)
+app.route('/', auditRoutes)
 app.route('/', webRoutes)
 app.openapi(documentRoute, (c) =>
   c.json(openApiDocument(app) as { openapi: string }, 200, { 'Cache-Control': 'public, max-age=300' }),

@@ -22,6 +22,9 @@ interface EventDetails {
   'password.check_failed': Record<never, never>
   'password.rehashed': { readonly from: 'imported' | 'native' }
   'access.refused': { readonly method: string; readonly route: string; readonly permission: string }
+  'audit.read': { readonly filters: readonly string[] }
+  'audit.exported': { readonly filters: readonly string[] }
+  'audit.verified': { readonly checked: number; readonly first_bad_id: number | null }
   'ticket.created': { readonly ticket_id: number }
   'ticket.updated': { readonly ticket_id: number; readonly fields: readonly string[] }
 }

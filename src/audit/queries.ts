@@ -2,7 +2,7 @@
  * Writing the audit log. A row is signed before its insert, over all that it says and a random event
  * id, and is inserted in the batch of the change that it describes.
  */
-import { desc, eq, gt, type SQL, sql } from 'drizzle-orm'
+import { and, desc, eq, gt, gte, lt, lte, type SQL, sql } from 'drizzle-orm'
 import { hmacSha256 } from '../crypto/digest.ts'
 import { base64url, utf8 } from '../crypto/encoding.ts'
 import type { Keyring } from '../crypto/keyring.ts'
@@ -112,9 +112,80 @@ export function countAuditRepeat(db: Database, groupKey: string, now: number) {
     })
 }
 
+export interface AuditFilter {
+  readonly actorId: number | undefined
+  readonly subjectId: number | undefined
+  readonly event: string | undefined
+  readonly outcome: AuditFacts['outcome'] | undefined
+  /** Unix seconds: from this moment on. */
+  readonly since: number | undefined
+  /** Unix seconds: before this moment. */
+  readonly until: number | undefined
+}
+
+/** A row as people read it, with how often its group happened; 0 for an event without a group. */
+function selectAuditEvents(db: Database, filter: AuditFilter, ids: SQL | undefined) {
+  const { id, occurredAt, event, outcome, reason, actorId, subjectId, sessionId } = auditEvents
+  const { address, userAgent, requestId, details } = auditEvents
+  const who = { actorId, subjectId, sessionId, address, userAgent, requestId, details }
+  const repeats = sql<number>`coalesce(${auditRepeats.count}, 0)`.as('repeats')
+  return db
+    .select({ id, occurredAt, event, outcome, reason, ...who, repeats })
+    .from(auditEvents)
+    .leftJoin(auditRepeats, eq(auditRepeats.groupKey, auditEvents.groupKey))
+    .where(
+      and(
+        ids,
+        filter.actorId === undefined ? undefined : eq(actorId, filter.actorId),
+        filter.subjectId === undefined ? undefined : eq(subjectId, filter.subjectId),
+        filter.event === undefined ? undefined : sql`${event} = ${filter.event}`,
+        filter.outcome === undefined ? undefined : eq(outcome, filter.outcome),
+        // No index has the times: it would cost every change a write, and rows are nearly in their order.
+        filter.since === undefined ? undefined : gte(occurredAt, filter.since),
+        filter.until === undefined ? undefined : lt(occurredAt, filter.until),
+      ),
+    )
+}
+
+/** Newest first; with `beforeId` only rows with a smaller id. */
+export function listAuditEvents(
+  db: Database,
+  filter: AuditFilter,
+  beforeId: number | undefined,
+  limit: number,
+) {
+  const ids = beforeId === undefined ? undefined : lt(auditEvents.id, beforeId)
+  return selectAuditEvents(db, filter, ids).orderBy(desc(auditEvents.id)).limit(limit)
+}
+
+/** Oldest first: the rows behind `afterId` up to `throughId`. */
+export function listAuditEventsBetween(
+  db: Database,
+  filter: AuditFilter,
+  ids: { readonly afterId: number; readonly throughId: number },
+  limit: number,
+) {
+  const between = and(gt(auditEvents.id, ids.afterId), lte(auditEvents.id, ids.throughId))
+  return selectAuditEvents(db, filter, between).orderBy(auditEvents.id).limit(limit)
+}
+
+/** The last row number given; it outlives the row. */
+export function findLastGivenId(db: Database) {
+  return db.all<{ seq: number }>(sql`SELECT seq FROM sqlite_sequence WHERE name = 'audit_events'`)
+}
+
 /** Whole rows, as their MAC covers them, in the order of their ids. */
 export function listStoredEventsAfter(db: Database, id: number, limit: number) {
   return db.select().from(auditEvents).where(gt(auditEvents.id, id)).orderBy(auditEvents.id).limit(limit)
+}
+
+export function listSealsAfter(db: Database, fromId: number, limit: number) {
+  return db
+    .select()
+    .from(auditSeals)
+    .where(gt(auditSeals.fromId, fromId))
+    .orderBy(auditSeals.fromId)
+    .limit(limit)
 }
 
 export function findNewestSeal(db: Database) {

@@ -100,6 +100,15 @@ export function json<Schema extends z.ZodType>(schema: Schema, description: stri
   }
 }
 
+/** A route's answer as a file of NDJSON, a JSON object a line. */
+export function ndjson(description: string, example: unknown) {
+  // Typed by any name: the library takes every type that ends in `json` for one JSON value.
+  const content: Record<string, { schema: z.ZodType; example: string }> = {
+    'application/x-ndjson': { schema: z.string(), example: `${JSON.stringify(example)}\n` },
+  }
+  return { description, headers: { 'Content-Disposition': textHeader('A file name') }, content }
+}
+
 /** A JSON request body of a route. */
 export function body<Schema extends z.ZodType>(schema: Schema, example: unknown, required = true) {
   return { required, content: { 'application/json': { schema, example: example as z.input<Schema> } } }

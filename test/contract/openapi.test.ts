@@ -4,7 +4,16 @@ import * as z from 'zod'
 import { PERMISSIONS } from '../../src/access/roles.ts'
 import { app } from '../../src/app.ts'
 import { isProblemCode } from '../../src/platform/problem-catalogue.ts'
-import { type Answer, anonymous, customer, mechanic, ORIGIN, registration, send } from '../support/client.ts'
+import {
+  type Answer,
+  admin,
+  anonymous,
+  customer,
+  mechanic,
+  ORIGIN,
+  registration,
+  send,
+} from '../support/client.ts'
 import { documentedPath, type Operation, operationsOf, PAGES, readDocument } from '../support/openapi.ts'
 
 let document: any
@@ -212,6 +221,7 @@ describe('answers', () => {
   it('real answers are what the document says, without a member more', async () => {
     const john = await customer()
     const mike = await mechanic()
+    const boss = await admin()
     const credentials = { email: john.email, password: john.password }
     const ticket = {
       customer_id: john.id,
@@ -244,6 +254,8 @@ describe('answers', () => {
       ['/service-tickets/{id}', 'put', await mike.put(`/service-tickets/${id}`, { status: 'in_progress' })],
       ['/customers/{id}', 'delete', await john.delete(`/customers/${john.id}`)],
       ['/service-tickets/{id}', 'get', await mike.get(`/service-tickets/${id}`)],
+      ['/admin/audit-events', 'get', await boss.get('/admin/audit-events?event=account.registered')],
+      ['/admin/audit-events/verify', 'get', await boss.get('/admin/audit-events/verify')],
       ['/auth/logout', 'post', await mike.post('/auth/logout')],
     ]
     for (const [path, method, { status, body, headers }] of real) {

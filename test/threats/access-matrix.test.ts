@@ -48,6 +48,9 @@ const MATRIX: Record<string, Statuses> = {
   'GET /service-tickets': [401, 200, 200, 200, 200, 401],
   'GET /service-tickets/{id}': [401, 200, 404, 200, 200, 401],
   'PUT /service-tickets/{id}': [401, 403, 403, 200, 200, 401],
+  'GET /admin/audit-events': [401, 403, 403, 403, 200, 401],
+  'GET /admin/audit-events/export': [401, 403, 403, 403, 200, 401],
+  'GET /admin/audit-events/verify': [401, 403, 403, 403, 200, 401],
 }
 
 let john: Person
