@@ -44,11 +44,15 @@ async function createBoss(): Promise<string> {
 async function run({ command }: Example): Promise<Record<string, unknown>> {
   if (command.includes('$RESET_TOKEN')) variables['RESET_TOKEN'] = await createBoss()
   const script = command.replace(/^npm .*\n/m, '').replaceAll('http://127.0.0.1:8787', worker.url.origin)
-  const output = execFileSync('bash', ['-c', script.replaceAll('curl ', 'curl -sS ')], {
+  // A token that one example keeps in the shell is there for the next, as for whoever follows along.
+  const quiet = `${script.replaceAll('curl ', 'curl -sS ')}\nprintf '\\n%s' "$STAFF_TOKEN"`
+  const output = execFileSync('bash', ['-c', quiet], {
     env: { ...process.env, ...variables },
     encoding: 'utf8',
   })
-  const answer = JSON.parse(output) as Record<string, unknown>
+  const [printed = '', staffToken = ''] = output.split(/\n(?=[^\n]*$)/)
+  variables['STAFF_TOKEN'] = staffToken
+  const answer = JSON.parse(printed) as Record<string, unknown>
   if (typeof answer['token'] === 'string') variables['TOKEN'] = answer['token']
   if (typeof answer['refresh_token'] === 'string') variables['REFRESH_TOKEN'] = answer['refresh_token']
   return answer
