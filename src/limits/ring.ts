@@ -11,10 +11,10 @@ import { within } from '../platform/time-limit.ts'
 /** The binding counts in memory beside the Worker; if it takes seconds, it is broken. */
 const ANSWER_WITHIN_MS = 2_000
 
-/** Spends one request of the ring before the route does anything. */
-export function shed(ring: 'SIGN_IN_RING' | 'REGISTRATION_RING') {
+/** Spends one request of the ring before the route does anything. What has a name is counted apart. */
+export function shed(ring: 'SIGN_IN_RING' | 'REGISTRATION_RING', name = '') {
   return createMiddleware<AppEnv>(async function shed(c, next) {
-    await spend(c.env[ring], c.var.facts.address)
+    await spend(c.env[ring], c.var.facts.address, name)
     await next()
   })
 }
@@ -23,9 +23,9 @@ export function shed(ring: 'SIGN_IN_RING' | 'REGISTRATION_RING') {
  * Takes one from an address's share of the minute.
  * @throws Problem `too_many_requests`; `unavailable` when that cannot be told
  */
-export async function spend(ring: RateLimit, address: string | undefined): Promise<void> {
+export async function spend(ring: RateLimit, address: string | undefined, name = ''): Promise<void> {
   // In an async function, so that a binding that throws at once is caught as well.
-  const ask = async () => ring.limit({ key: addressKey(address) })
+  const ask = async () => ring.limit({ key: name + addressKey(address) })
   const { success } = await within(ANSWER_WITHIN_MS, ask()).catch((cause: unknown) => {
     throw new Problem('unavailable', { reason: 'rate limit binding', cause })
   })

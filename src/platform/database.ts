@@ -16,10 +16,13 @@ export function openDatabase(d1: D1Database): Database {
 /** D1 can stall for seconds; a caller must not hang with it. */
 const ANSWER_WITHIN_MS = 8_000
 
-/** The query's result, or Problem `unavailable` when D1 fails or does not answer in time. */
-export async function answered<T>(query: PromiseLike<T>): Promise<T> {
+/**
+ * The query's result, or Problem `unavailable` when D1 fails or does not answer in time. What D1 was asked
+ * to write it may still write: an answer can be lost on the way back.
+ */
+export async function answered<T>(query: PromiseLike<T>, limitMs = ANSWER_WITHIN_MS): Promise<T> {
   try {
-    return await within(ANSWER_WITHIN_MS, query)
+    return await within(limitMs, query)
   } catch (error) {
     throw new Problem('unavailable', { reason: `database: ${describeFailure(error)}` })
   }

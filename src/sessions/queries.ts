@@ -140,7 +140,7 @@ export function rotateRefresh(
         isLiveSession(spent.sessionId, now),
       ),
     )
-    .returning({ id: sessions.id })
+    .returning({ expiresAt: sessions.expiresAt })
 }
 
 /** The session exists and has not expired, and its account is active. */

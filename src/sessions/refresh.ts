@@ -11,14 +11,21 @@ import { hashToken } from '../crypto/digest.ts'
 import { answered, previousChangedOne } from '../platform/database.ts'
 import { logAlert } from '../platform/log.ts'
 import { Problem } from '../platform/problem.ts'
+import { addressKey } from '../platform/request-facts.ts'
 import type { RequestScope } from '../platform/request-scope.ts'
 import { ACCESS_TOKEN_SECONDS, issueAccessToken } from './access-token.ts'
 import { markEnded, recallMark } from './blacklist.ts'
 import { deleteSession, findRefreshState, rotateRefresh } from './queries.ts'
 import { issueRefreshToken, type RefreshToken, verifyRefreshToken } from './refresh-token.ts'
 
-/** How long a spent token may still get its successor. */
+/**
+ * How long a spent token may still get its successor, in seconds. The rotation may have been written
+ * although its answer was lost: who asks again after a 503 must still be within the grace.
+ */
 export const REFRESH_GRACE_SECONDS = 10
+
+/** Together with the Retry-After of 503, which is 5 s, less than the grace. */
+const ROTATED_WITHIN_MS = 3_000
 
 export interface TokenPair {
   readonly token: string
@@ -29,7 +36,7 @@ export interface TokenPair {
 type RefreshState = Awaited<ReturnType<typeof findRefreshState>>[number]
 
 /**
- * A new pair for a refresh token. Two round trips; a third only for who loses a race.
+ * A new pair for a refresh token. Two round trips; a third for who loses a race.
  * @throws Problem `invalid_refresh_token`, `unavailable`
  */
 export async function refreshSession(scope: RequestScope, token: string): Promise<TokenPair> {
@@ -40,18 +47,26 @@ export async function refreshSession(scope: RequestScope, token: string): Promis
   let [state] = await answered(findRefreshState(db, presented.sessionId))
   if (state && isCurrent(state, presented)) {
     const rotation = await rotate(scope, state, presented)
-    if (rotation.isDone) return issuePair(scope, state.accountId, presented.sessionId, rotation)
+    if ('expiresAt' in rotation) return issuePair(scope, state.accountId, presented.sessionId, rotation)
     state = rotation.stateThen
   }
-  if (!state || state.expiresAt <= facts.now || state.status !== 'active') throw refused('session ended')
-  if (isCurrent(state, presented)) throw refused('session changed')
-  if (await isRepeat(scope, state, presented)) {
-    await recordRepeat(scope, state, presented)
-    const { refreshCounter: counter, refreshKeyId: keyId } = state
-    return issuePair(scope, state.accountId, presented.sessionId, { counter, keyId })
-  }
-  await endReused(scope, state, presented)
-  throw refused('spent')
+  if (!state || state.expiresAt <= facts.now) throw refused('session ended')
+  // Not spent, but the account is suspended.
+  if (isCurrent(state, presented)) throw refused('account suspended')
+  const isRepeated = await isRepeat(scope, state, presented)
+  if (!isRepeated) await endReused(scope, state, presented)
+  if (!isRepeated || state.status !== 'active') throw refused('spent')
+  const { refreshCounter: counter, refreshKeyId: keyId, expiresAt } = state
+  const pair = await issuePair(scope, state.accountId, presented.sessionId, { counter, keyId, expiresAt })
+  await recordRepeat(scope, state, presented)
+  return pair
+}
+
+interface Standing {
+  readonly counter: number
+  readonly keyId: string | null
+  /** Of the session, in unix seconds. */
+  readonly expiresAt: number
 }
 
 /** The tokens of a session as it stands: an access token of its own, and the refresh token that counts. */
@@ -59,14 +74,15 @@ export async function issuePair(
   { keys, settings, facts }: RequestScope,
   accountId: number,
   sessionId: string,
-  { counter, keyId }: { readonly counter: number; readonly keyId: string | null },
+  { counter, keyId, expiresAt }: Standing,
 ): Promise<TokenPair> {
   const key = keys.refreshToken.byId.get(keyId ?? '')
   // The key that the row names has been taken away meanwhile; its holder signs in again.
   if (!key) throw refused('key')
   const token = await issueAccessToken(keys.accessToken, settings, { accountId, sessionId }, facts.now)
   const refreshToken = await issueRefreshToken(key, sessionId, counter)
-  return { token, expiresIn: ACCESS_TOKEN_SECONDS, refreshToken }
+  // The session may end before its last token does.
+  return { token, expiresIn: Math.min(ACCESS_TOKEN_SECONDS, expiresAt - facts.now), refreshToken }
 }
 
 function refused(reason: string): Problem {
@@ -79,8 +95,14 @@ function isCurrent(state: RefreshState, { counter, keyId }: RefreshToken): boole
 
 async function isRepeat({ facts }: RequestScope, state: RefreshState, presented: RefreshToken) {
   if (presented.counter !== state.refreshCounter - 1 || state.rotatedAt === null) return false
-  if (facts.now - state.rotatedAt > REFRESH_GRACE_SECONDS) return false
+  // Not `facts.now`: whoever holds a request open, its body unsent, would hold the grace open.
+  if (Math.abs(clock() - state.rotatedAt) > REFRESH_GRACE_SECONDS) return false
   return state.rotatedBy === (await hashToken(facts.userAgent ?? ''))
+}
+
+/** Unix seconds at this moment, not when the request came. */
+function clock(): number {
+  return Math.floor(Date.now() / 1000)
 }
 
 /** Moves the counter on, if the token still counts when the database gets to it. */
@@ -95,17 +117,18 @@ async function rotate(scope: RequestScope, state: RefreshState, presented: Refre
     details: {},
   })
   const next = { keyId, rotatedBy: await hashToken(facts.userAgent ?? '') }
-  const [rotated, , [stateThen]] = await answered(
+  const [[rotated], , [stateThen]] = await answered(
     db.batch([
-      rotateRefresh(db, presented, next, facts.now),
+      rotateRefresh(db, presented, next, clock()),
       insertAuditEvent(db, event, previousChangedOne),
       findRefreshState(db, presented.sessionId),
     ]),
+    ROTATED_WITHIN_MS,
   )
-  return { isDone: rotated.length === 1, counter: presented.counter + 1, keyId, stateThen }
+  return rotated ? { counter: presented.counter + 1, keyId, ...rotated } : { stateThen }
 }
 
-/** One row for all repeats of one token: it may be sent as often as fits into the grace time. */
+/** One row for all repeats of one token from one address: it may be sent as often as fits into the grace time. */
 async function recordRepeat(scope: RequestScope, state: RefreshState, presented: RefreshToken) {
   await recordGrouped(scope, {
     ...whoseSession(state, presented),
@@ -113,7 +136,12 @@ async function recordRepeat(scope: RequestScope, state: RefreshState, presented:
     outcome: 'success',
     actorId: state.accountId,
     details: {},
-    groupKey: ['refresh_token.repeated', presented.sessionId, presented.counter].join(' '),
+    groupKey: [
+      'refresh_token.repeated',
+      presented.sessionId,
+      presented.counter,
+      addressKey(scope.facts.address),
+    ].join(' '),
   })
 }
 
@@ -124,7 +152,7 @@ async function endReused(scope: RequestScope, state: RefreshState, presented: Re
     ...whoseSession(state, presented),
     event: 'refresh_token.reused',
     outcome: 'refused',
-    reason: presented.counter < state.refreshCounter ? 'spent' : 'not_yet_issued',
+    reason: whyReused(state, presented),
     details: { counter: presented.counter, expected: state.refreshCounter },
   })
   const [ended] = await answered(
@@ -133,6 +161,12 @@ async function endReused(scope: RequestScope, state: RefreshState, presented: Re
   if (ended.length === 0) return
   logAlert('refresh_token_reused', { account_id: state.accountId, request_id: facts.requestId })
   scope.waitUntil(markEnded(scope.kv, ended, 'session_ended', facts.now))
+}
+
+/** The two others mean a database that was restored to an earlier moment, or a forger with a key. */
+function whyReused(state: RefreshState, presented: RefreshToken): string {
+  if (presented.counter === state.refreshCounter) return 'other_key'
+  return presented.counter < state.refreshCounter ? 'spent' : 'not_yet_issued'
 }
 
 function whoseSession(

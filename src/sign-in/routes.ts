@@ -133,6 +133,8 @@ const refresh = createRoute({
   description:
     'The same token again within 10 seconds, from the same user agent, gets the same successor as long as that is unused. Any other spent token ends the session. A session ends 30 days after its last refresh, and 90 days after the sign-in.',
   security: ANYONE,
+  // Each rotation is an audit row, which nobody can take back.
+  middleware: [shed('SIGN_IN_RING', 'refresh ')] as const,
   request: {
     body: body(z.strictObject({ refresh_token: refreshTokenField }).meta({ id: 'Refresh' }), {
       refresh_token: REFRESH_TOKEN_EXAMPLE,
@@ -140,7 +142,7 @@ const refresh = createRoute({
   },
   responses: {
     200: json(z.object(tokenMembers).meta({ id: 'Tokens' }), 'The next pair of tokens', TOKENS_EXAMPLE),
-    ...problems(...BODY_PROBLEMS, 'invalid_refresh_token', 'unavailable'),
+    ...problems(...BODY_PROBLEMS, 'invalid_refresh_token', 'too_many_requests', 'unavailable'),
   },
 })
 

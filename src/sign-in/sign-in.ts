@@ -12,7 +12,7 @@ import { checkPassword } from '../passwords/check.ts'
 import { answered, previousChangedOne } from '../platform/database.ts'
 import { Problem } from '../platform/problem.ts'
 import type { RequestScope } from '../platform/request-scope.ts'
-import { insertSession, isLiveSession } from '../sessions/queries.ts'
+import { insertSession, isLiveSession, SESSION_IDLE_SECONDS } from '../sessions/queries.ts'
 import { issuePair, type TokenPair } from '../sessions/refresh.ts'
 
 export interface SignedIn {
@@ -53,7 +53,8 @@ export async function signIn(
   // Another sign-in of the same person may have made the hash anew meanwhile; whatever it was, look again.
   if (!opened) return signIn(scope, email, password, door, true)
   const keyId = scope.keys.refreshToken.newest.id
-  return { account, tokens: await issuePair(scope, account.id, sessionId, { counter: 0, keyId }) }
+  const expiresAt = scope.facts.now + SESSION_IDLE_SECONDS
+  return { account, tokens: await issuePair(scope, account.id, sessionId, { counter: 0, keyId, expiresAt }) }
 }
 
 /** Inserts the session if the account still is what was checked; everything else follows from that row. */
