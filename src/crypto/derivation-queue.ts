@@ -151,7 +151,7 @@ function leave<Reason>(queue: Ticket[], ticket: Ticket, reason: Reason): Reason 
 }
 
 /** Every native derivation of this isolate: at most one works and 50 wait, 10 s each at most. */
-export const nativeLane = createLane({ quietRow: 4, maxWaiting: 50, maxWaitMs: 10_000, stallMs: 5_000 })
+export const nativeLane = createLane({ quietRow: 6, maxWaiting: 50, maxWaitMs: 10_000, stallMs: 5_000 })
 
 /** Imported PBKDF2 hashes above production's cap run in JavaScript, 4 s or so each: few may wait, but longer. */
 export const importedLane = createLane({ quietRow: 1, maxWaiting: 5, maxWaitMs: 25_000, stallMs: 5_000 })

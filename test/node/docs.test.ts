@@ -87,7 +87,7 @@ describe('docs/security.md', () => {
   it('S117: tells how many may wait for a derivation', () => {
     const queue = read('src/crypto/derivation-queue.ts')
     const [, waiting, ms] =
-      /nativeLane = createLane\(\{ quietRow: 4, maxWaiting: (\d+), maxWaitMs: ([\d_]+)/.exec(queue) ?? []
+      /nativeLane = createLane\(\{ quietRow: 6, maxWaiting: (\d+), maxWaitMs: ([\d_]+)/.exec(queue) ?? []
     const seconds = Number(ms?.replace('_', '')) / 1000
     expect(rowOf('derivations in one isolate')?.[1]).toBe(`1 at a time, ${waiting} waiting, ${seconds} s`)
   })
