@@ -62,8 +62,13 @@ function operationAt(page: Page, method: string, path: string): Locator {
   return page.locator(`.opblock-${method}`, { has: page.locator(`[data-path="${path}"]`) })
 }
 
+async function nameOperation(operation: Locator): Promise<string> {
+  const method = await operation.locator('.opblock-summary-method').textContent()
+  return `${method} ${await operation.locator('[data-path]').first().getAttribute('data-path')}`
+}
+
 /** Opens an operation and answers "Try it out"; returns the status and the body that the page shows. */
-async function tryOut(operation: Locator, body?: unknown): Promise<{ status: string; body: any }> {
+async function tryOut<Answer>(operation: Locator, body?: unknown): Promise<{ status: string; body: Answer }> {
   await operation.locator('.opblock-summary-control').click()
   await operation.getByRole('button', { name: 'Try it out' }).click()
   if (body !== undefined) await operation.locator('textarea').fill(JSON.stringify(body))
@@ -115,12 +120,8 @@ describe.each(['light', 'dark'] as const)('/docs in %s', (colorScheme) => {
     )
     const shown = await page
       .locator('.opblock')
-      .evaluateAll((all: any[]) =>
-        all.map(
-          (one) =>
-            `${one.querySelector('.opblock-summary-method').textContent} ${one.querySelector('[data-path]').dataset.path}`,
-        ),
-      )
+      .all()
+      .then((all) => Promise.all(all.map(nameOperation)))
     expect(shown.toSorted()).toEqual(described.toSorted())
     await page.screenshot({ path: join(screenshots, `${colorScheme}.png`), fullPage: true })
   })
@@ -139,7 +140,10 @@ describe.each(['light', 'dark'] as const)('/docs in %s', (colorScheme) => {
 
   it('signs in, authorizes with the token of the answer, and reads the tickets', async () => {
     const login = operationAt(page, 'post', '/customers/login')
-    const signedIn = await tryOut(login, { email: JOHN.email, password: JOHN.password })
+    const signedIn = await tryOut<{ message: string; token: string }>(login, {
+      email: JOHN.email,
+      password: JOHN.password,
+    })
     expect([signedIn.status, signedIn.body.message]).toEqual(['200', 'Login successful'])
     await authorize(page, signedIn.body.token, colorScheme)
     const myTickets = operationAt(page, 'get', '/customers/my-tickets')
