@@ -10,6 +10,8 @@ const ROWS: Record<string, string> = {
     "INSERT INTO accounts (role, email, email_canonical, first_name, last_name, created_at, updated_at) VALUES ('customer', 'a@b.c', 'a@b.c', 'A', 'B', 1, 1)",
   sessions:
     "INSERT INTO sessions (id, account_id, created_at, authenticated_at, expires_at) VALUES ('s', 1, 1, 1, 2)",
+  devices: "INSERT INTO devices (id, account_id, first_seen_at, last_seen_at) VALUES ('d', 1, 1, 1)",
+  account_countries: "INSERT INTO account_countries VALUES (1, 'DE', 1)",
   link_tokens: "INSERT INTO link_tokens VALUES ('h', 1, 'password_reset', 1, 2)",
   audit_events:
     "INSERT INTO audit_events (event_id, occurred_at, event, outcome, details, key_id, mac) VALUES ('e', 1, 'x', 'success', '{}', 'k', 'm')",
@@ -71,9 +73,20 @@ describe('the migrations', () => {
 
   it('keep a ticket when its customer goes, and drop what belongs to the person', async () => {
     await testEnv.DB.prepare('DELETE FROM accounts WHERE id = 1').run()
-    expect(await countRows(['service_tickets', 'sessions', 'link_tokens', 'service_mechanics'])).toEqual({
+    expect(
+      await countRows([
+        'service_tickets',
+        'sessions',
+        'devices',
+        'account_countries',
+        'link_tokens',
+        'service_mechanics',
+      ]),
+    ).toEqual({
       service_tickets: 1,
       sessions: 0,
+      devices: 0,
+      account_countries: 0,
       link_tokens: 0,
       service_mechanics: 1,
     })

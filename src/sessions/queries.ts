@@ -78,7 +78,7 @@ export function insertSession(db: Database, session: NewSession, origin: Request
     .insert(sessions)
     .select(sql`
       SELECT ${session.id}, id, ${now}, ${now}, ${now + SESSION_IDLE_SECONDS}, 0, ${session.refreshKeyId}, NULL, NULL,
-        ${now}, ${origin.address ?? null}, ${origin.userAgent ?? null}, ${origin.country ?? null}, ${origin.city ?? null}, '["password"]'
+        ${now}, ${origin.address ?? null}, ${origin.userAgent ?? null}, ${origin.country ?? null}, ${origin.city ?? null}, '["password"]', NULL
       FROM ${accounts}
       WHERE id = ${session.accountId} AND password_hash = ${session.checkedHash} AND status = 'active'`)
     .returning({ id: sessions.id })

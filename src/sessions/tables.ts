@@ -21,4 +21,31 @@ export const sessions = sqliteTable('sessions', {
   city: text(),
   /** JSON. */
   methods: text().notNull(),
+  /** Null when it was opened before devices were known. */
+  deviceId: text('device_id'),
+})
+
+export const devices = sqliteTable('devices', {
+  id: text().primaryKey(),
+  accountId: integer('account_id').notNull(),
+  /** SHA-256, of the newest token and of the one before; null when the device is no longer known. */
+  tokenHash: text('token_hash'),
+  previousTokenHash: text('previous_token_hash'),
+  /** What its owner calls it. */
+  name: text(),
+  browser: text(),
+  os: text(),
+  address: text(),
+  country: text(),
+  city: text(),
+  network: text(),
+  firstSeenAt: integer('first_seen_at').notNull(),
+  /** The last sign-in. */
+  lastSeenAt: integer('last_seen_at').notNull(),
+})
+
+export const accountCountries = sqliteTable('account_countries', {
+  accountId: integer('account_id').notNull(),
+  country: text().notNull(),
+  firstSeenAt: integer('first_seen_at').notNull(),
 })
