@@ -32,7 +32,7 @@ const rules = [
     name: 'only-app-mounts-routes',
     comment: 'What two routes share belongs into a file that is named for it.',
     from: { pathNot: '^src/app[.]ts$' },
-    to: { path: '^src/.*/routes[.]ts$' },
+    to: { path: '^src/.*[/-]routes[.]ts$' },
   },
   {
     name: 'crypto-stands-alone',

@@ -14,7 +14,11 @@ interface EventDetails {
   'session.refreshed': Record<never, never>
   'refresh_token.repeated': Record<never, never>
   'refresh_token.reused': { readonly counter: number; readonly expected: number }
-  'session.ended': { readonly by: 'logout' } | { readonly by: 'owner'; readonly ended: string }
+  'session.ended': { readonly by: 'logout' | 'limit' } | { readonly by: 'owner'; readonly ended: string }
+  'device.added': { readonly device_id: string }
+  'device.renamed': { readonly device_id: string }
+  'device.forgotten': { readonly device_id: string }
+  'country.added': { readonly country: string }
   'profile.updated': { readonly fields: readonly string[] }
   'email.changed': Record<never, never>
   'password.changed': Record<never, never>

@@ -16,6 +16,7 @@ import { answered, type Database, openDatabase, previousChangedOne } from '../pl
 import { loadKeys } from '../platform/keys.ts'
 import { logAlert, logInfo } from '../platform/log.ts'
 import { type Env, readSettings } from '../platform/settings.ts'
+import { deleteUnseenDevices } from '../sessions/device-queries.ts'
 import { deleteExpiredSessions } from '../sessions/queries.ts'
 
 const MAX_ACTIONS_PER_RUN = 40
@@ -34,11 +35,12 @@ export async function keepHouse(env: Env): Promise<void> {
   const now = Math.floor(Date.now() / 1000)
   const { auditMac, auditSeal } = await loadKeys(outcome.settings)
   const recorded = await recordOperatorActions(db, auditMac, now)
-  const [sessions, links, repeats] = await answered(
+  const [sessions, links, repeats, devices] = await answered(
     db.batch([
       deleteExpiredSessions(db, now, MAX_ROWS_PER_RUN),
       deleteExpiredLinkTokens(db, now, MAX_ROWS_PER_RUN),
       deleteOldAuditRepeats(db, now - REPEATS_KEPT_SECONDS, MAX_ROWS_PER_RUN),
+      deleteUnseenDevices(db, now, MAX_ROWS_PER_RUN),
     ]),
   )
   const sealed = await sealAuditEvents(db, env.KV, auditSeal, now)
@@ -47,6 +49,7 @@ export async function keepHouse(env: Env): Promise<void> {
     sessions: sessions.meta.changes,
     link_tokens: links.meta.changes,
     audit_repeats: repeats.meta.changes,
+    devices: devices.meta.changes,
     audit_events_sealed: sealed,
   })
 }

@@ -34,6 +34,9 @@ export async function answered<T>(query: PromiseLike<T>, limitMs = ANSWER_WITHIN
  */
 export const previousChangedOne = sql`changes() = 1`
 
+/** In a batch: true when the statement before this one changed something. */
+export const previousChangedSome = sql`changes() > 0`
+
 /** What of an error's text is safe to log: codes and names of the schema. The rest can quote bound values. */
 const SAFE_WORDS = /D1_[A-Z_]+|SQLITE_[A-Z_]+|no such (?:table|column): [\w.]+|no answer in time/g
 

@@ -11,6 +11,8 @@ export interface RequestFacts {
   /** Two letters (ISO 3166-1), as the platform knows the address. */
   readonly country: string | undefined
   readonly city: string | undefined
+  /** Who runs the network of the address. */
+  readonly network: string | undefined
 }
 
 const MAX_USER_AGENT_LENGTH = 256
@@ -24,6 +26,7 @@ export function readRequestFacts(request: Request): RequestFacts {
     userAgent: request.headers.get('user-agent')?.slice(0, MAX_USER_AGENT_LENGTH),
     country: textOf(request.cf?.['country']),
     city: textOf(request.cf?.['city']),
+    network: textOf(request.cf?.['asOrganization']),
   }
 }
 

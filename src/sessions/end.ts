@@ -1,14 +1,10 @@
 /** Ending sessions of one's own, each in one batch with its audit row. */
-import { type SQL, sql } from 'drizzle-orm'
 import { insertAuditEvent, signAuditEvent } from '../audit/queries.ts'
-import { answered } from '../platform/database.ts'
+import { answered, previousChangedSome } from '../platform/database.ts'
 import type { RequestScope } from '../platform/request-scope.ts'
 import { markEnded } from './blacklist.ts'
 import type { Actor } from './guard.ts'
 import { deleteSessionsOf, isLiveSession, type SessionsToEnd } from './queries.ts'
-
-/** In a batch: the statement before this one changed something. */
-const previousChangedSome: SQL = sql`changes() > 0`
 
 /**
  * Ends sessions of the actor as long as the actor's own lives, and tells how many.

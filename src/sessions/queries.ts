@@ -5,7 +5,7 @@ import { accounts } from '../accounts/tables.ts'
 import { compileSelect, named } from '../platform/compiled-query.ts'
 import type { Database } from '../platform/database.ts'
 import type { RequestFacts } from '../platform/request-facts.ts'
-import { sessions } from './tables.ts'
+import { devices, sessions } from './tables.ts'
 
 /** A session that is not refreshed for so long ends: 30 days. */
 export const SESSION_IDLE_SECONDS = 2_592_000
@@ -19,6 +19,7 @@ export interface SessionRow extends Profile {
   readonly sessionCreatedAt: number
   readonly authenticatedAt: number
   readonly sessionExpiresAt: number
+  readonly deviceId: string | null
   readonly lastSeenAt: number | null
   /** JSON, if it was asked for and the session lives. */
   readonly alongside: string | null
@@ -30,6 +31,7 @@ const sessionColumns = {
   sessionCreatedAt: sql<number>`${sessions.createdAt}`,
   authenticatedAt: sql<number>`${sessions.authenticatedAt}`,
   sessionExpiresAt: sql<number>`${sessions.expiresAt}`,
+  deviceId: sql<string | null>`${sessions.deviceId}`,
   lastSeenAt: sql<number | null>`${sessions.lastSeenAt}`,
 }
 
@@ -65,6 +67,7 @@ interface NewSession {
   readonly checkedHash: string
   /** The key of its first refresh token. */
   readonly refreshKeyId: string
+  readonly deviceId: string
 }
 
 /**
@@ -78,7 +81,7 @@ export function insertSession(db: Database, session: NewSession, origin: Request
     .insert(sessions)
     .select(sql`
       SELECT ${session.id}, id, ${now}, ${now}, ${now + SESSION_IDLE_SECONDS}, 0, ${session.refreshKeyId}, NULL, NULL,
-        ${now}, ${origin.address ?? null}, ${origin.userAgent ?? null}, ${origin.country ?? null}, ${origin.city ?? null}, '["password"]', NULL
+        ${now}, ${origin.address ?? null}, ${origin.userAgent ?? null}, ${origin.country ?? null}, ${origin.city ?? null}, '["password"]', ${session.deviceId}
       FROM ${accounts}
       WHERE id = ${session.accountId} AND password_hash = ${session.checkedHash} AND status = 'active'`)
     .returning({ id: sessions.id })
@@ -93,56 +96,6 @@ export function updateAuthenticatedAt(db: Database, id: string, now: number, whe
     .returning({ id: sessions.id })
 }
 
-/** What decides whether a refresh token of the session counts. */
-export function findRefreshState(db: Database, id: string) {
-  return db
-    .select({
-      accountId: sessions.accountId,
-      status: accounts.status,
-      expiresAt: sessions.expiresAt,
-      refreshCounter: sessions.refreshCounter,
-      refreshKeyId: sessions.refreshKeyId,
-      rotatedAt: sessions.rotatedAt,
-      rotatedBy: sessions.rotatedBy,
-    })
-    .from(sessions)
-    .innerJoin(accounts, eq(accounts.id, sessions.accountId))
-    .where(eq(sessions.id, id))
-}
-
-interface Rotation {
-  readonly keyId: string
-  readonly rotatedBy: string
-}
-
-/** Spends the refresh token with this counter and key, if the session lives and its account is active. */
-export function rotateRefresh(
-  db: Database,
-  spent: { readonly sessionId: string; readonly counter: number; readonly keyId: string },
-  next: Rotation,
-  now: number,
-) {
-  const limit = sql`${sessions.createdAt} + ${SESSION_ABSOLUTE_SECONDS}`
-  return db
-    .update(sessions)
-    .set({
-      refreshCounter: sql`${sessions.refreshCounter} + 1`,
-      refreshKeyId: next.keyId,
-      rotatedAt: now,
-      rotatedBy: next.rotatedBy,
-      expiresAt: sql`min(${now + SESSION_IDLE_SECONDS}, ${limit})`,
-    })
-    .where(
-      and(
-        eq(sessions.id, spent.sessionId),
-        eq(sessions.refreshCounter, spent.counter),
-        eq(sessions.refreshKeyId, spent.keyId),
-        isLiveSession(spent.sessionId, now),
-      ),
-    )
-    .returning({ expiresAt: sessions.expiresAt })
-}
-
 /** The session exists and has not expired, and its account is active. */
 export function isLiveSession(id: string, now: number): SQL {
   return sql`EXISTS (
@@ -154,7 +107,32 @@ export function deleteSession(db: Database, id: string) {
   return db.delete(sessions).where(eq(sessions.id, id)).returning({ id: sessions.id })
 }
 
-const MAX_LISTED = 100
+/** How many sessions an account may have at once. */
+export const MAX_SESSIONS = 20
+
+/**
+ * Ends, under a condition, those sessions of an account that are too many: the ones that were used longest ago,
+ * never the one that has just been opened.
+ */
+export function deleteSurplusSessions(
+  db: Database,
+  opened: { readonly id: string; readonly accountId: number },
+  now: number,
+  when: SQL,
+) {
+  return db
+    .delete(sessions)
+    .where(
+      and(
+        sql`${sessions.id} IN (
+          SELECT id FROM ${sessions} AS held WHERE held.account_id = ${opened.accountId} AND held.expires_at > ${now}
+          ORDER BY held.id = ${opened.id} DESC, coalesce(held.last_seen_at, held.created_at) DESC, held.created_at DESC, held.id
+          LIMIT -1 OFFSET ${MAX_SESSIONS})`,
+        when,
+      ),
+    )
+    .returning({ id: sessions.id })
+}
 
 /** The live sessions of an account, last seen first. */
 export function listSessions(db: Database, accountId: number, now: number) {
@@ -169,11 +147,16 @@ export function listSessions(db: Database, accountId: number, now: number) {
       country: sessions.country,
       city: sessions.city,
       methods: sessions.methods,
+      deviceId: devices.id,
+      deviceName: devices.name,
+      deviceBrowser: devices.browser,
+      deviceOs: devices.os,
     })
     .from(sessions)
+    .leftJoin(devices, eq(devices.id, sessions.deviceId))
     .where(and(eq(sessions.accountId, accountId), gt(sessions.expiresAt, now)))
     .orderBy(desc(sql`coalesce(${sessions.lastSeenAt}, ${sessions.createdAt})`), sessions.id)
-    .limit(MAX_LISTED)
+    .limit(MAX_SESSIONS)
 }
 
 export type ListedSession = Awaited<ReturnType<typeof listSessions>>[number]

@@ -2,9 +2,9 @@
 import * as z from 'zod'
 import { answered } from '../platform/database.ts'
 import {
-  BODY_PROBLEMS,
   bearer,
   body,
+  CHANGE_PROBLEMS,
   createRoute,
   createRoutes,
   json,
@@ -29,6 +29,15 @@ const sessionSchema = z
     country: z.string().nullable(),
     city: z.string().nullable(),
     user_agent: z.string().nullable(),
+    device: z
+      .object({
+        id: z.string(),
+        name: z.string().nullable(),
+        browser: z.string().nullable(),
+        os: z.string().nullable(),
+      })
+      .nullable()
+      .meta({ description: 'Null for a session that was opened before devices were known' }),
     methods: z.array(z.string()),
   })
   .meta({ id: 'Session' })
@@ -43,6 +52,7 @@ const SESSION_EXAMPLE = {
   country: 'DE',
   city: 'Leipzig',
   user_agent: 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0',
+  device: { id: 'p7Rk2nV0aXw9sD4fG6hJ1Q', name: 'Office computer', browser: 'Firefox', os: 'Linux' },
   methods: ['password'],
 }
 
@@ -59,6 +69,10 @@ function showSession(row: ListedSession, currentId: string): z.infer<typeof sess
     country: row.country,
     city: row.city,
     user_agent: row.userAgent,
+    device:
+      row.deviceId === null
+        ? null
+        : { id: row.deviceId, name: row.deviceName, browser: row.deviceBrowser, os: row.deviceOs },
     methods: JSON.parse(row.methods),
   }
 }
@@ -69,7 +83,7 @@ const list = createRoute({
   operationId: 'listSessions',
   tags: ['Sign-in'],
   summary: 'Where the account is signed in, last seen first',
-  description: 'The hundred that were seen last.',
+  description: 'An account has 20 sessions at most: another sign-in ends the one that was used longest ago.',
   security: bearer('profile:read'),
   'x-permission': 'profile:read',
   middleware: [requireSession({ permission: 'profile:read' })] as const,
@@ -103,7 +117,7 @@ const endOne = createRoute({
   },
   responses: {
     200: json(z.object({ message: z.string() }), 'Ended', { message: 'Session ended' }),
-    ...problems(...SESSION_PROBLEMS, ...BODY_PROBLEMS, 'forbidden', 'session_not_found'),
+    ...problems(...CHANGE_PROBLEMS, 'forbidden', 'session_not_found'),
   },
 })
 
@@ -130,7 +144,7 @@ const endOthers = createRoute({
       message: 'Other sessions ended',
       revoked: 2,
     }),
-    ...problems(...SESSION_PROBLEMS, ...BODY_PROBLEMS, 'forbidden'),
+    ...problems(...CHANGE_PROBLEMS, 'forbidden'),
   },
 })
 

@@ -4,20 +4,31 @@
  * door get one answer after the same work.
  */
 import { canonicalEmail } from '../accounts/email-address.ts'
-import { findCredentials, type Profile, updateRehashedPassword } from '../accounts/queries.ts'
+import { findCredentials, type Profile } from '../accounts/queries.ts'
 import type { SignInFailure } from '../audit/events.ts'
 import { insertAuditEvent, signAuditEvent } from '../audit/queries.ts'
-import { randomId } from '../crypto/random.ts'
+import { hashToken } from '../crypto/digest.ts'
 import { checkPassword } from '../passwords/check.ts'
-import { answered, previousChangedOne } from '../platform/database.ts'
+import { answered } from '../platform/database.ts'
 import { Problem } from '../platform/problem.ts'
 import type { RequestScope } from '../platform/request-scope.ts'
-import { insertSession, isLiveSession, SESSION_IDLE_SECONDS } from '../sessions/queries.ts'
+import { findKnownDevice } from '../sessions/device-queries.ts'
+import { SESSION_IDLE_SECONDS } from '../sessions/queries.ts'
 import { issuePair, type TokenPair } from '../sessions/refresh.ts'
+import { openSession } from './open-session.ts'
 
 export interface SignedIn {
   readonly account: Profile
   readonly tokens: TokenPair
+  /** For the next sign-in from this device. */
+  readonly deviceToken: string
+}
+
+export interface Credentials {
+  readonly email: string
+  readonly password: string
+  /** From the last sign-in on this device. */
+  readonly deviceToken: string | undefined
 }
 
 type Door = 'customers' | 'everyone'
@@ -29,13 +40,12 @@ type Door = 'customers' | 'everyone'
  */
 export async function signIn(
   scope: RequestScope,
-  email: string,
-  password: string,
+  credentials: Credentials,
   door: Door,
   isRetry = false,
 ): Promise<SignedIn> {
-  const [account] = await answered(findCredentials(scope.db, canonicalEmail(email) ?? ''))
-  const verdict = await checkPassword(scope, password, account?.passwordHash)
+  const [account, device] = await findAccountAndDevice(scope, credentials)
+  const verdict = await checkPassword(scope, credentials.password, account?.passwordHash)
   if (!account?.passwordHash || !verdict.matches) {
     const reason = account && !verdict.matches ? verdict.reason : 'unknown_account'
     return failSignIn(scope, reason, account?.id)
@@ -47,55 +57,29 @@ export async function signIn(
     throw new Problem('account_suspended')
   }
 
-  const sessionId = randomId()
-  const opened = await openSession(scope, account.id, sessionId, account.passwordHash, verdict.rehash)
+  const opened = await openSession(scope, {
+    accountId: account.id,
+    hash: account.passwordHash,
+    rehash: verdict.rehash,
+    deviceId: device?.id,
+  })
   if (!opened && isRetry) return failSignIn(scope, 'account_changed', account.id)
   // Another sign-in of the same person may have made the hash anew meanwhile; whatever it was, look again.
-  if (!opened) return signIn(scope, email, password, door, true)
+  if (!opened) return signIn(scope, credentials, door, true)
+  const { sessionId, deviceToken } = opened
   const keyId = scope.keys.refreshToken.newest.id
   const expiresAt = scope.facts.now + SESSION_IDLE_SECONDS
-  return { account, tokens: await issuePair(scope, account.id, sessionId, { counter: 0, keyId, expiresAt }) }
+  const tokens = await issuePair(scope, account.id, sessionId, { counter: 0, keyId, expiresAt })
+  return { account, tokens, deviceToken }
 }
 
-/** Inserts the session if the account still is what was checked; everything else follows from that row. */
-async function openSession(
-  scope: RequestScope,
-  accountId: number,
-  sessionId: string,
-  checkedHash: string,
-  rehash: { hash: string; from: 'imported' | 'native' } | undefined,
-): Promise<boolean> {
-  const { db, facts, keys } = scope
-  const who = { outcome: 'success', actorId: accountId, subjectId: accountId, sessionId } as const
-  const sign = signAuditEvent
-  const succeeded = await sign(keys.auditMac, facts, {
-    ...who,
-    event: 'sign_in.succeeded',
-    details: { methods: ['password'] },
-  })
-  const refreshKeyId = keys.refreshToken.newest.id
-  const insert = insertSession(db, { id: sessionId, accountId, checkedHash, refreshKeyId }, facts)
-  const isOpened = isLiveSession(sessionId, facts.now)
-  const record = insertAuditEvent(db, succeeded, isOpened)
-  if (!rehash) {
-    const [opened] = await answered(db.batch([insert, record]))
-    return opened.length === 1
-  }
-  const rehashed = await sign(keys.auditMac, facts, {
-    ...who,
-    event: 'password.rehashed',
-    details: { from: rehash.from },
-  })
-  // The session's insert compares with the old hash, so it comes before the new one is stored.
-  const [opened] = await answered(
-    db.batch([
-      insert,
-      record,
-      updateRehashedPassword(db, accountId, checkedHash, rehash.hash, isOpened),
-      insertAuditEvent(db, rehashed, previousChangedOne),
-    ]),
-  )
-  return opened.length === 1
+async function findAccountAndDevice({ db, facts }: RequestScope, { email, deviceToken }: Credentials) {
+  const canonical = canonicalEmail(email) ?? ''
+  const findAccount = findCredentials(db, canonical)
+  if (deviceToken === undefined) return [(await answered(findAccount))[0]] as const
+  const findDevice = findKnownDevice(db, canonical, await hashToken(deviceToken), facts.now)
+  const [[account], [device]] = await answered(db.batch([findAccount, findDevice]))
+  return [account, device] as const
 }
 
 async function failSignIn(scope: RequestScope, reason: SignInFailure, accountId?: number): Promise<never> {

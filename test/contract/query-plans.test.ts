@@ -1,6 +1,7 @@
 /** No statement that a request runs reads a whole table, as SQLite plans it. */
 import { beforeAll, describe, expect, it } from 'vitest'
 import { admin, anonymous, customer, type Person, registration } from '../support/client.ts'
+import { runCron } from '../support/cron.ts'
 import { statements } from '../support/production-limits.ts'
 import { testEnv } from '../support/test-env.ts'
 
@@ -14,6 +15,8 @@ const MAY_SCAN: Record<string, RegExp> = {
     /(?:UPDATE|FROM) sqlite_sequence/,
   'admins page through all audit events by their primary key, newest first':
     /order by "audit_events"."id" desc/,
+  'the cron takes the oldest operator actions and the newest seal by their primary key, a few at most':
+    /order by "(?:operator_actions"."id"|audit_seals"."from_id" desc) limit \?/,
   'staff page through all tickets by their primary key, newest first': /order by "service_tickets"."id" desc/,
 }
 
@@ -53,6 +56,18 @@ beforeAll(async () => {
     password: person.password,
   })
   const own = { Authorization: `Bearer ${signedIn.token}` }
+  await stranger.post(
+    '/auth/login',
+    { email: person.email, password: person.password },
+    { 'Device-Token': signedIn.device_token },
+  )
+  await stranger.post('/auth/refresh', { refresh_token: signedIn.refresh_token })
+  await stranger.get('/auth/sessions', own)
+  const [device] = (await stranger.get('/auth/devices', own)).body.items
+  await stranger.patch(`/auth/devices/${device.id}`, { name: 'Till' }, own)
+  await stranger.delete('/auth/sessions', {}, own)
+  await john.delete('/auth/devices/none')
+  await runCron()
   await stranger.put(`/customers/${registered.id}`, { first_name: 'Vera', email: `x${person.email}` }, own)
   await stranger.patch('/auth/me', { password: 'another-torque-wrench-7' }, own)
   await stranger.post('/auth/password/reset', { token: 'A'.repeat(43), password: 'another-torque-wrench-8' })

@@ -1,0 +1,129 @@
+/**
+ * Opening a session once the person is known: one batch with the session, its device, and what follows from
+ * both. Everything hangs on the session's insert, which holds only if the account still is what was checked.
+ */
+import type { SQL } from 'drizzle-orm'
+import type { BatchItem } from 'drizzle-orm/batch'
+import { updateRehashedPassword } from '../accounts/queries.ts'
+import type { AuditEventName, AuditFacts } from '../audit/events.ts'
+import { insertAuditEvent, isRecorded, type SignedAuditEvent, signAuditEvent } from '../audit/queries.ts'
+import { hashToken } from '../crypto/digest.ts'
+import { base64url } from '../crypto/encoding.ts'
+import { randomBytes, randomId } from '../crypto/random.ts'
+import { answered, previousChangedOne, previousChangedSome } from '../platform/database.ts'
+import type { RequestScope } from '../platform/request-scope.ts'
+import { markEnded } from '../sessions/blacklist.ts'
+import { deleteSurplusDevices, insertCountry, saveDevice } from '../sessions/device-queries.ts'
+import { deleteSurplusSessions, insertSession, isLiveSession } from '../sessions/queries.ts'
+import { nameAgent } from '../sessions/user-agent.ts'
+
+/** What was checked before, and must still be so. */
+export interface Checked {
+  readonly accountId: number
+  /** The hash that the password was checked against. */
+  readonly hash: string
+  readonly rehash: { readonly hash: string; readonly from: 'imported' | 'native' } | undefined
+  /** The device that the request's device token belongs to. */
+  readonly deviceId: string | undefined
+}
+
+export interface Opened {
+  readonly sessionId: string
+  /** For the next sign-in from this device. */
+  readonly deviceToken: string
+}
+
+/**
+ * Opens a session; undefined if the account has changed since it was checked, and nothing is written then.
+ * @throws Problem `unavailable`
+ */
+export async function openSession(scope: RequestScope, checked: Checked): Promise<Opened | undefined> {
+  const { db, facts, keys } = scope
+  const opened = { sessionId: randomId(), deviceToken: base64url(randomBytes(32)) }
+  const session = {
+    id: opened.sessionId,
+    accountId: checked.accountId,
+    checkedHash: checked.hash,
+    refreshKeyId: keys.refreshToken.newest.id,
+    deviceId: checked.deviceId ?? randomId(),
+  }
+  const sign = signFor(scope, checked.accountId, opened.sessionId)
+  const succeeded = await sign('sign_in.succeeded', { methods: ['password'] })
+  const surplus = await sign('session.ended', { by: 'limit' })
+  const [inserted, , ended] = await answered(
+    db.batch([
+      insertSession(db, session, facts),
+      insertAuditEvent(db, succeeded, isLiveSession(session.id, facts.now)),
+      deleteSurplusSessions(db, session, facts.now, isRecorded(succeeded)),
+      insertAuditEvent(db, surplus, previousChangedSome),
+      ...(await rehashing(scope, checked, sign, isRecorded(succeeded))),
+      ...(await notingDevice(
+        scope,
+        checked,
+        session.deviceId,
+        opened.deviceToken,
+        sign,
+        isRecorded(succeeded),
+      )),
+      ...(await notingCountry(scope, checked.accountId, sign, isRecorded(succeeded))),
+    ]),
+  )
+  scope.waitUntil(markEnded(scope.kv, ended, 'session_ended', facts.now))
+  return inserted.length === 1 ? opened : undefined
+}
+
+type Sign = <Name extends AuditEventName>(
+  event: Name,
+  details: AuditFacts<Name>['details'],
+) => Promise<SignedAuditEvent>
+
+function signFor({ keys, facts }: RequestScope, accountId: number, sessionId: string): Sign {
+  const who = { outcome: 'success', actorId: accountId, subjectId: accountId, sessionId } as const
+  return (event, details) => signAuditEvent(keys.auditMac, facts, { ...who, event, details })
+}
+
+type Statements = BatchItem<'sqlite'>[]
+
+/** The session's insert compares with the old hash, so the new one is stored after it. */
+async function rehashing(
+  { db }: RequestScope,
+  { accountId, hash, rehash }: Checked,
+  sign: Sign,
+  when: SQL,
+): Promise<Statements> {
+  if (!rehash) return []
+  const event = await sign('password.rehashed', { from: rehash.from })
+  return [
+    updateRehashedPassword(db, accountId, hash, rehash.hash, when),
+    insertAuditEvent(db, event, previousChangedOne),
+  ]
+}
+
+async function notingDevice(
+  { db, facts }: RequestScope,
+  { accountId, deviceId }: Checked,
+  id: string,
+  token: string,
+  sign: Sign,
+  when: SQL,
+): Promise<Statements> {
+  const device = { id, accountId, tokenHash: await hashToken(token), ...nameAgent(facts.userAgent) }
+  const save = saveDevice(db, device, facts, when)
+  if (deviceId !== undefined) return [save]
+  const event = await sign('device.added', { device_id: id })
+  return [save, insertAuditEvent(db, event, previousChangedOne), deleteSurplusDevices(db, accountId)]
+}
+
+async function notingCountry(
+  { db, facts }: RequestScope,
+  accountId: number,
+  sign: Sign,
+  when: SQL,
+): Promise<Statements> {
+  if (facts.country === undefined) return []
+  const event = await sign('country.added', { country: facts.country })
+  return [
+    insertCountry(db, accountId, facts.country, facts.now, when),
+    insertAuditEvent(db, event, previousChangedOne),
+  ]
+}
