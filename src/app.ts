@@ -18,8 +18,10 @@ import { Problem, problemResponse } from './platform/problem.ts'
 import { platformRoutes } from './platform/routes.ts'
 import { profileRoutes } from './profile/routes.ts'
 import { serviceTicketRoutes } from './service-tickets/routes.ts'
+import { deviceRoutes } from './sessions/device-routes.ts'
 import { sessionRoutes } from './sessions/routes.ts'
 import { signInRoutes } from './sign-in/routes.ts'
+import { tokenRoutes } from './sign-in/token-routes.ts'
 import { webRoutes } from './web/routes.ts'
 
 export const app = createRoutes()
@@ -30,7 +32,9 @@ app.use(requireHttps, requireSettings, allowOrigins, checkBody)
 
 app.route('/', platformRoutes)
 app.route('/', signInRoutes)
+app.route('/', tokenRoutes)
 app.route('/', sessionRoutes)
+app.route('/', deviceRoutes)
 app.route('/', customerRoutes)
 app.route('/', profileRoutes)
 app.route('/', passwordRoutes)

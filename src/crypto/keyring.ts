@@ -9,6 +9,7 @@ import { hex, utf8 } from './encoding.ts'
 export type KeyPurpose =
   | 'access-token'
   | 'cursor'
+  | 'csrf'
   | 'password-pepper'
   | 'audit-mac'
   | 'audit-seal'

@@ -11,6 +11,7 @@ import {
   BODY_PROBLEMS,
   bearer,
   body,
+  CHANGE_PROBLEMS,
   createRoute,
   createRoutes,
   idParam,
@@ -187,14 +188,7 @@ const update = createRoute({
   request: { params: idParam, body: body(profileChangeSchema, { first_name: 'Johnny' }) },
   responses: {
     200: json(customerSchema, 'The changed customer', { ...CUSTOMER_EXAMPLE, first_name: 'Johnny' }),
-    ...problems(
-      ...SESSION_PROBLEMS,
-      ...BODY_PROBLEMS,
-      ...SENSITIVE_PROBLEMS,
-      'forbidden',
-      'customer_not_found',
-      'email_taken',
-    ),
+    ...problems(...CHANGE_PROBLEMS, ...SENSITIVE_PROBLEMS, 'forbidden', 'customer_not_found', 'email_taken'),
   },
 })
 
@@ -227,13 +221,7 @@ const remove = createRoute({
   },
   responses: {
     200: json(z.object({ message: z.string() }), 'Deleted', { message: 'Customer deleted successfully' }),
-    ...problems(
-      ...SESSION_PROBLEMS,
-      ...BODY_PROBLEMS,
-      ...SENSITIVE_PROBLEMS,
-      'forbidden',
-      'customer_not_found',
-    ),
+    ...problems(...CHANGE_PROBLEMS, ...SENSITIVE_PROBLEMS, 'forbidden', 'customer_not_found'),
   },
 })
 

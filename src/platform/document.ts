@@ -47,6 +47,13 @@ function generate(app: OpenAPIHono<AppEnv>): OpenApiDocument {
     description:
       'The `token` of a sign-in: HS256, checked as RFC8725 asks. The permissions listed are those the role must have.',
   })
+  app.openAPIRegistry.registerComponent('securitySchemes', 'cookie', {
+    type: 'apiKey',
+    in: 'cookie',
+    name: '__Host-access_token',
+    description:
+      'Set by a sign-in with `X-Auth-Mode: cookie`; ignored when there is an Authorization header. What changes something must come from a page of the same origin and carry the `X-CSRF-Token` of GET /auth/csrf.',
+  })
   const generated = app.getOpenAPI31Document({
     openapi: '3.1.0',
     info: {

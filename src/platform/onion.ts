@@ -96,7 +96,7 @@ export const allowOrigins = createMiddleware<AppEnv>(async function allowOrigins
   return cors({
     origin,
     allowMethods: METHODS,
-    allowHeaders: ['Authorization', 'Content-Type'],
+    allowHeaders: ['Authorization', 'Content-Type', 'Device-Token'],
     exposeHeaders: ['X-Request-Id', 'Retry-After', 'WWW-Authenticate'],
     maxAge: 600,
   })(c, next)

@@ -53,6 +53,13 @@ export const SESSION_PROBLEMS = [
   'unavailable',
 ] as const satisfies ProblemCode[]
 
+/** What a route behind `requireSession` that changes something can answer on top. */
+export const CHANGE_PROBLEMS = [
+  ...SESSION_PROBLEMS,
+  ...BODY_PROBLEMS,
+  'csrf_failed',
+] as const satisfies ProblemCode[]
+
 /**
  * The documented error answers of a route, one entry per status. The type says nothing on purpose:
  * a handler returns successes only and throws the rest.
@@ -128,7 +135,7 @@ export const idParam = z.object({
   }),
 })
 
-/** The security requirement of a route behind `requireSession`. */
-export function bearer(...permissions: string[]): { bearer: string[] }[] {
-  return [{ bearer: permissions }]
+/** The security requirement of a route behind `requireSession`: a token in the header, or else in a cookie. */
+export function bearer(...permissions: string[]): Record<string, string[]>[] {
+  return [{ bearer: permissions }, { cookie: permissions }]
 }

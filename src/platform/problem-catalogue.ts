@@ -119,6 +119,13 @@ export const PROBLEMS = {
     explanation:
       'You are signed in, but may not do this. A missing permission is named in the WWW-Authenticate header.',
   },
+  csrf_failed: {
+    status: 403,
+    title: 'Cross-site request refused',
+    detail: 'Send this from a page of the same origin, with the X-CSRF-Token of GET /auth/csrf',
+    explanation:
+      'Cookies come along with requests that other sites begin. So a request that relies on them and changes something must come from a page of this origin (Origin, Sec-Fetch-Site) and carry the CSRF token of its session.',
+  },
   account_suspended: {
     status: 403,
     title: 'Account suspended',
@@ -144,6 +151,11 @@ export const PROBLEMS = {
     status: 404,
     title: 'Session not found',
     explanation: 'You have no live session with this id.',
+  },
+  device_not_found: {
+    status: 404,
+    title: 'Device not found',
+    explanation: 'You have no device with this id. GET /auth/devices lists the ones there are.',
   },
   problem_not_found: {
     status: 404,

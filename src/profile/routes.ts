@@ -6,9 +6,9 @@ import { shed } from '../limits/ring.ts'
 import { triedPassword } from '../passwords/schemas.ts'
 import { refuseInvalidWithPassword } from '../passwords/validation.ts'
 import {
-  BODY_PROBLEMS,
   bearer,
   body,
+  CHANGE_PROBLEMS,
   createRoute,
   createRoutes,
   json,
@@ -85,8 +85,7 @@ const changeMe = createRoute({
   responses: {
     200: json(meSchema, 'The changed account', ME_EXAMPLE),
     ...problems(
-      ...SESSION_PROBLEMS,
-      ...BODY_PROBLEMS,
+      ...CHANGE_PROBLEMS,
       'forbidden',
       'email_taken',
       'reauthentication_required',
@@ -129,8 +128,7 @@ const stepUpRoute = createRoute({
       fresh_until: '2026-01-15T10:10:00.000Z',
     }),
     ...problems(
-      ...SESSION_PROBLEMS,
-      ...BODY_PROBLEMS,
+      ...CHANGE_PROBLEMS,
       'forbidden',
       'invalid_credentials',
       'reauthentication_required',

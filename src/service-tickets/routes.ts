@@ -5,9 +5,9 @@ import { reachOf } from '../access/roles.ts'
 import { issueCursor, verifyCursor } from '../platform/cursor.ts'
 import { answered } from '../platform/database.ts'
 import {
-  BODY_PROBLEMS,
   bearer,
   body,
+  CHANGE_PROBLEMS,
   createRoute,
   createRoutes,
   idParam,
@@ -71,7 +71,7 @@ const open = createRoute({
   },
   responses: {
     201: json(ticketSchema, 'The ticket', TICKET_EXAMPLE),
-    ...problems(...SESSION_PROBLEMS, ...BODY_PROBLEMS, 'forbidden', 'customer_unknown', 'mechanic_unknown'),
+    ...problems(...CHANGE_PROBLEMS, 'forbidden', 'customer_unknown', 'mechanic_unknown'),
   },
 })
 
@@ -162,13 +162,7 @@ const update = createRoute({
   request: { params: idParam, body: body(ticketChangeSchema, { status: 'in_progress' }) },
   responses: {
     200: json(ticketSchema, 'The changed ticket', { ...TICKET_EXAMPLE, status: 'in_progress' }),
-    ...problems(
-      ...SESSION_PROBLEMS,
-      ...BODY_PROBLEMS,
-      'forbidden',
-      'ticket_not_found',
-      'ticket_status_conflict',
-    ),
+    ...problems(...CHANGE_PROBLEMS, 'forbidden', 'ticket_not_found', 'ticket_status_conflict'),
   },
 })
 

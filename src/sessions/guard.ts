@@ -4,6 +4,7 @@
  * can come along in the same statement, which reads it only if the session lives.
  */
 import type { SQL } from 'drizzle-orm'
+import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { type Permission, reachOf } from '../access/roles.ts'
 import type { Profile } from '../accounts/queries.ts'
@@ -14,6 +15,8 @@ import type { AppEnv, RequestScope } from '../platform/request-scope.ts'
 import { type AccessToken, verifyAccessToken } from './access-token.ts'
 import { readBearerToken } from './bearer.ts'
 import { type EndReason, readMark, recallMark } from './blacklist.ts'
+import { readCookie } from './cookies.ts'
+import { requireOwnPage } from './csrf.ts'
 import { compileSessionRead, findSession, SEEN_EVERY_SECONDS, updateLastSeen } from './queries.ts'
 
 export interface Session {
@@ -21,6 +24,8 @@ export interface Session {
   readonly createdAt: number
   readonly authenticatedAt: number
   readonly expiresAt: number
+  /** Where it was opened; null if that was before devices were known. */
+  readonly deviceId: string | null
 }
 
 /** The signed-in person, read from the database for this request. */
@@ -31,6 +36,9 @@ export interface Actor {
 
 /** How long an outage of the database waits for KV to refuse, in milliseconds. */
 const KV_PATIENCE_MS = 500
+
+/** What changes nothing needs no proof of where it comes from: only a page of this origin can read the answer. */
+const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS'])
 
 interface GuardOptions {
   /** What the role must allow, for own things at least. */
@@ -44,10 +52,7 @@ export function requireSession(options: GuardOptions) {
   const readSession = options.alongside ? compileSessionRead(options.alongside) : findSession
   return createMiddleware<AppEnv & { Variables: { actor: Actor; alongside: string | null } }>(
     async function requireSession(c, next) {
-      const scope = c.get('scope')
-      const token = await authenticateToken(c.req.header('authorization'), scope)
-      const { actor, alongside } = await readActor(scope, token, readSession)
-      await requirePermission(scope, actor, c.req, options.permission)
+      const { actor, alongside } = await admit(c.get('scope'), c, options.permission, readSession)
       c.set('actor', actor)
       c.set('person', { ...actor.account, isActor: true })
       c.set('alongside', alongside)
@@ -56,9 +61,31 @@ export function requireSession(options: GuardOptions) {
   )
 }
 
-async function authenticateToken(header: string | undefined, scope: RequestScope): Promise<AccessToken> {
+/**
+ * The actor of a request, if the session lives, has the permission and, with cookies, was asked by a page of this
+ * origin.
+ * @throws Problem of RFC 6750, `invalid_customer`, `csrf_failed`, `forbidden`, `unavailable`
+ */
+export async function admit(
+  scope: RequestScope,
+  c: Context,
+  permission: Permission,
+  readSession = findSession,
+) {
+  const header = c.req.header('authorization')
+  // A request with the header ignores cookies: what counts is never a mix of both.
+  const cookie = header === undefined ? readCookie(c, 'access_token') : undefined
+  const token = await authenticateToken(cookie ?? readBearerToken(header), scope)
+  const admitted = await readActor(scope, token, readSession)
+  if (cookie !== undefined && !SAFE_METHODS.has(c.req.method))
+    await requireOwnPage(c.req, scope.keys.csrf, token.sessionId)
+  await requirePermission(scope, admitted.actor, c.req, permission)
+  return admitted
+}
+
+async function authenticateToken(sent: string, scope: RequestScope): Promise<AccessToken> {
   const { settings, keys, facts } = scope
-  const token = await verifyAccessToken(readBearerToken(header), keys.accessToken, settings, facts.now)
+  const token = await verifyAccessToken(sent, keys.accessToken, settings, facts.now)
   if (token === 'invalid') throw new Problem('invalid_token', { reason: 'token' })
   if (token === 'expired') throw new Problem('token_expired')
   return token
@@ -79,6 +106,7 @@ async function readActor(scope: RequestScope, token: AccessToken, readSession: t
     sessionCreatedAt,
     authenticatedAt,
     sessionExpiresAt,
+    deviceId,
     lastSeenAt,
     alongside,
     ...account
@@ -87,7 +115,8 @@ async function readActor(scope: RequestScope, token: AccessToken, readSession: t
     // Nobody waits for it, and nothing is lost if it fails: the next request tries again.
     scope.waitUntil(answered(updateLastSeen(db, sessionId, facts.now)).catch(() => undefined))
   }
-  const session = { id: sessionId, createdAt: sessionCreatedAt, authenticatedAt, expiresAt: sessionExpiresAt }
+  const times = { createdAt: sessionCreatedAt, authenticatedAt, expiresAt: sessionExpiresAt }
+  const session = { id: sessionId, ...times, deviceId }
   return { actor: { account, session }, alongside }
 }
 

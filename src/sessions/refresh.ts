@@ -15,7 +15,8 @@ import { addressKey } from '../platform/request-facts.ts'
 import type { RequestScope } from '../platform/request-scope.ts'
 import { ACCESS_TOKEN_SECONDS, issueAccessToken } from './access-token.ts'
 import { markEnded, recallMark } from './blacklist.ts'
-import { deleteSession, findRefreshState, rotateRefresh } from './queries.ts'
+import { deleteSession } from './queries.ts'
+import { findRefreshState, rotateRefresh } from './refresh-queries.ts'
 import { issueRefreshToken, type RefreshToken, verifyRefreshToken } from './refresh-token.ts'
 
 /**
@@ -37,13 +38,19 @@ type RefreshState = Awaited<ReturnType<typeof findRefreshState>>[number]
 
 /**
  * A new pair for a refresh token. Two round trips; a third for who loses a race.
+ * `requireRight` may refuse once it is known which session the token is of, before anything is spent.
  * @throws Problem `invalid_refresh_token`, `unavailable`
  */
-export async function refreshSession(scope: RequestScope, token: string): Promise<TokenPair> {
+export async function refreshSession(
+  scope: RequestScope,
+  token: string,
+  requireRight: (sessionId: string) => Promise<void> = async () => undefined,
+): Promise<TokenPair> {
   const { db, keys, facts } = scope
   const presented = await verifyRefreshToken(token, keys.refreshToken)
   if (!presented) throw refused('form or MAC')
   if (recallMark(presented.sessionId, facts.now)?.mark) throw refused('session ended')
+  await requireRight(presented.sessionId)
   let [state] = await answered(findRefreshState(db, presented.sessionId))
   if (state && isCurrent(state, presented)) {
     const rotation = await rotate(scope, state, presented)
@@ -60,6 +67,19 @@ export async function refreshSession(scope: RequestScope, token: string): Promis
   const pair = await issuePair(scope, state.accountId, presented.sessionId, { counter, keyId, expiresAt })
   await recordRepeat(scope, state, presented)
   return pair
+}
+
+/**
+ * The live session that a refresh token is of, spent or not; nothing is spent by asking.
+ * @throws Problem `invalid_refresh_token`, `unavailable`
+ */
+export async function findSessionOfRefreshToken(scope: RequestScope, token: string): Promise<string> {
+  const presented = await verifyRefreshToken(token, scope.keys.refreshToken)
+  if (!presented) throw refused('form or MAC')
+  const [state] = await answered(findRefreshState(scope.db, presented.sessionId))
+  if (!state || state.expiresAt <= scope.facts.now || state.status !== 'active')
+    throw refused('session ended')
+  return presented.sessionId
 }
 
 interface Standing {

@@ -1,4 +1,5 @@
 /** The doors: /customers/login for customers, as the old service had it, and /auth/login for everyone. */
+import { createMiddleware } from 'hono/factory'
 import * as z from 'zod'
 import {
   accountSchema,
@@ -8,26 +9,22 @@ import {
   showAccount,
   showCustomer,
 } from '../accounts/schemas.ts'
-import { insertAuditEvent, signAuditEvent } from '../audit/queries.ts'
 import { shed } from '../limits/ring.ts'
 import { triedPassword } from '../passwords/schemas.ts'
-import { answered, previousChangedOne } from '../platform/database.ts'
 import {
   ANYONE,
   BODY_PROBLEMS,
-  bearer,
   body,
   createRoute,
   createRoutes,
   json,
   problems,
-  SESSION_PROBLEMS,
 } from '../platform/openapi.ts'
-import { text } from '../platform/validate.ts'
-import { markEnded } from '../sessions/blacklist.ts'
-import { requireSession } from '../sessions/guard.ts'
-import { deleteSession } from '../sessions/queries.ts'
-import { refreshSession, type TokenPair } from '../sessions/refresh.ts'
+import type { AppEnv } from '../platform/request-scope.ts'
+import { readCookie, setDeviceCookie, setTokenCookies } from '../sessions/cookies.ts'
+import { requireSameOrigin } from '../sessions/csrf.ts'
+import { readDeviceToken } from '../sessions/devices.ts'
+import { cookieMembers, SIGNED_IN_EXAMPLE, showSignedIn, signedInMembers } from './schemas.ts'
 import { signIn } from './sign-in.ts'
 
 export const signInRoutes = createRoutes()
@@ -35,32 +32,14 @@ export const signInRoutes = createRoutes()
 const credentials = z.strictObject({ email: emailField, password: triedPassword }).meta({ id: 'Credentials' })
 
 const CREDENTIALS_EXAMPLE = { email: 'john@example.com', password: 'securepassword123' }
-const TOKEN_EXAMPLE = 'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6IjNmOWEwYzEyIn0…'
 
-const REFRESH_TOKEN_EXAMPLE = 'v1.3f9a0c12.x3Jv1Q0yT9mW2cK8bL5sZg.0.Yb1…'
-
-const tokenMembers = {
-  token: z.string().meta({ description: 'HS256 JWT; send it as `Authorization: Bearer <token>`' }),
-  token_type: z.literal('Bearer'),
-  expires_in: z.int().meta({ description: 'Seconds until the token expires' }),
-  refresh_token: z.string().meta({ description: 'For /auth/refresh; works once' }),
-}
-
-const TOKENS_EXAMPLE = {
-  token: TOKEN_EXAMPLE,
-  token_type: 'Bearer',
-  expires_in: 86_400,
-  refresh_token: REFRESH_TOKEN_EXAMPLE,
-}
-
-function showTokens({ token, expiresIn, refreshToken }: TokenPair) {
-  return { token, token_type: 'Bearer' as const, expires_in: expiresIn, refresh_token: refreshToken }
-}
-
-/** Anything of a sane length is looked at; what is no token of ours is refused like a spent one. */
-const refreshTokenField = text()
-  .refine((value) => value.length <= 1_024, 'Longer than maximum length 1024.')
-  .meta({ maxLength: 1024 })
+const deviceHeader = z.object({
+  'device-token': z.string().optional().meta({
+    maxLength: 64,
+    description: 'The `device_token` of the last sign-in on this device',
+    example: SIGNED_IN_EXAMPLE.device_token,
+  }),
+})
 
 const SIGN_IN_PROBLEMS = [
   ...BODY_PROBLEMS,
@@ -81,11 +60,10 @@ const customerLogin = createRoute({
   description:
     'Gives a token for 24 hours. A staff account gets the answer of a wrong password here; it uses /auth/login.',
   middleware: [shed('SIGN_IN_RING')] as const,
-  request: { body: body(credentials, CREDENTIALS_EXAMPLE) },
+  request: { headers: deviceHeader, body: body(credentials, CREDENTIALS_EXAMPLE) },
   responses: {
-    200: json(z.object({ message: z.string(), ...tokenMembers, customer: customerSchema }), 'Signed in', {
-      message: 'Login successful',
-      ...TOKENS_EXAMPLE,
+    200: json(z.object({ ...signedInMembers, customer: customerSchema }), 'Signed in', {
+      ...SIGNED_IN_EXAMPLE,
       customer: CUSTOMER_EXAMPLE,
     }),
     ...problems(...SIGN_IN_PROBLEMS),
@@ -93,9 +71,15 @@ const customerLogin = createRoute({
 })
 
 signInRoutes.openapi(customerLogin, async (c) => {
-  const { email, password } = c.req.valid('json')
-  const { account, tokens } = await signIn(c.var.scope, email, password, 'customers')
-  return c.json({ message: 'Login successful', ...showTokens(tokens), customer: showCustomer(account) }, 200)
+  const deviceToken = readDeviceToken(c.req.valid('header')['device-token'])
+  const signedIn = await signIn(c.var.scope, { ...c.req.valid('json'), deviceToken }, 'customers')
+  return c.json({ ...showSignedIn(signedIn), customer: showCustomer(signedIn.account) }, 200)
+})
+
+/** Another site must not sign a browser in as somebody else (login CSRF). */
+const requireOwnPageForCookies = createMiddleware<AppEnv>(async function requireOwnPageForCookies(c, next) {
+  if (c.req.header('x-auth-mode') === 'cookie') requireSameOrigin(c.req)
+  await next()
 })
 
 const login = createRoute({
@@ -104,85 +88,40 @@ const login = createRoute({
   operationId: 'signIn',
   tags: ['Sign-in'],
   summary: 'Sign in, whatever the role',
-  description: 'An unknown address and a wrong password get the same answer after the same work.',
+  description:
+    'An unknown address and a wrong password get the same answer after the same work. With `X-Auth-Mode: cookie`, from a page of this origin, the tokens come in cookies and none is in the body.',
   security: ANYONE,
-  middleware: [shed('SIGN_IN_RING')] as const,
-  request: { body: body(credentials, CREDENTIALS_EXAMPLE) },
-  responses: {
-    200: json(z.object({ message: z.string(), ...tokenMembers, account: accountSchema }), 'Signed in', {
-      message: 'Login successful',
-      ...TOKENS_EXAMPLE,
-      account: { ...CUSTOMER_EXAMPLE, role: 'customer' },
+  middleware: [requireOwnPageForCookies, shed('SIGN_IN_RING')] as const,
+  request: {
+    headers: deviceHeader.extend({
+      'x-auth-mode': z
+        .enum(['bearer', 'cookie'])
+        .optional()
+        .meta({ description: 'Where the tokens go: into the body, by default, or into cookies' }),
     }),
-    ...problems(...SIGN_IN_PROBLEMS),
+    body: body(credentials, CREDENTIALS_EXAMPLE),
+  },
+  responses: {
+    200: json(
+      z.union([
+        z.object({ ...signedInMembers, account: accountSchema }),
+        z.object({ ...cookieMembers, account: accountSchema }),
+      ]),
+      'Signed in',
+      { ...SIGNED_IN_EXAMPLE, account: { ...CUSTOMER_EXAMPLE, role: 'customer' } },
+    ),
+    ...problems(...SIGN_IN_PROBLEMS, 'csrf_failed'),
   },
 })
 
 signInRoutes.openapi(login, async (c) => {
-  const { email, password } = c.req.valid('json')
-  const { account, tokens } = await signIn(c.var.scope, email, password, 'everyone')
-  return c.json({ message: 'Login successful', ...showTokens(tokens), account: showAccount(account) }, 200)
-})
-
-const refresh = createRoute({
-  method: 'post',
-  path: '/auth/refresh',
-  operationId: 'refreshSession',
-  tags: ['Sign-in'],
-  summary: 'New tokens for a refresh token, which is spent by it',
-  description:
-    'The same token again within 10 seconds, from the same user agent, gets the same successor as long as that is unused. Any other spent token ends the session. A session ends 30 days after its last refresh, and 90 days after the sign-in.',
-  security: ANYONE,
-  // Each rotation is an audit row, which nobody can take back.
-  middleware: [shed('SIGN_IN_RING', 'refresh ')] as const,
-  request: {
-    body: body(z.strictObject({ refresh_token: refreshTokenField }).meta({ id: 'Refresh' }), {
-      refresh_token: REFRESH_TOKEN_EXAMPLE,
-    }),
-  },
-  responses: {
-    200: json(z.object(tokenMembers).meta({ id: 'Tokens' }), 'The next pair of tokens', TOKENS_EXAMPLE),
-    ...problems(...BODY_PROBLEMS, 'invalid_refresh_token', 'too_many_requests', 'unavailable'),
-  },
-})
-
-signInRoutes.openapi(refresh, async (c) =>
-  c.json(showTokens(await refreshSession(c.var.scope, c.req.valid('json').refresh_token)), 200),
-)
-
-const logout = createRoute({
-  method: 'post',
-  path: '/auth/logout',
-  operationId: 'signOut',
-  tags: ['Sign-in'],
-  summary: 'Sign out: the session ends at once, everywhere',
-  description: 'Access token and refresh token are refused from the next request on.',
-  security: bearer('profile:read'),
-  'x-permission': 'profile:read',
-  middleware: [requireSession({ permission: 'profile:read' })] as const,
-  request: { body: body(z.strictObject({}), {}, false) },
-  responses: {
-    200: json(z.object({ message: z.string() }), 'Signed out', { message: 'Logout successful' }),
-    ...problems(...SESSION_PROBLEMS, ...BODY_PROBLEMS, 'forbidden'),
-  },
-})
-
-signInRoutes.openapi(logout, async (c) => {
-  const { scope, actor } = c.var
-  const event = await signAuditEvent(scope.keys.auditMac, scope.facts, {
-    event: 'session.ended',
-    outcome: 'success',
-    actorId: actor.account.id,
-    subjectId: actor.account.id,
-    sessionId: actor.session.id,
-    details: { by: 'logout' },
-  })
-  await answered(
-    scope.db.batch([
-      deleteSession(scope.db, actor.session.id),
-      insertAuditEvent(scope.db, event, previousChangedOne),
-    ]),
-  )
-  scope.waitUntil(markEnded(scope.kv, [actor.session], 'session_ended', scope.facts.now))
-  return c.json({ message: 'Logout successful' }, 200)
+  const { 'x-auth-mode': mode, 'device-token': sent } = c.req.valid('header')
+  const inCookies = mode === 'cookie'
+  const deviceToken = readDeviceToken(inCookies ? readCookie(c, 'device_token') : sent)
+  const signedIn = await signIn(c.var.scope, { ...c.req.valid('json'), deviceToken }, 'everyone')
+  const account = showAccount(signedIn.account)
+  if (!inCookies) return c.json({ ...showSignedIn(signedIn), account }, 200)
+  setTokenCookies(c, signedIn.tokens)
+  setDeviceCookie(c, signedIn.deviceToken)
+  return c.json({ message: 'Login successful', expires_in: signedIn.tokens.expiresIn, account }, 200)
 })

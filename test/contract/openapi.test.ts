@@ -103,7 +103,9 @@ describe('the document', () => {
 
   it('S107: takes no secret in a path or a query', () => {
     const names = operations.flatMap(({ path, description }) =>
-      (description.parameters ?? []).map(({ name }) => `${path} ${name}`),
+      (description.parameters ?? [])
+        .filter(({ in: place }) => place !== 'header')
+        .map(({ name }) => `${path} ${name}`),
     )
     expect(names).toContain('/service-tickets cursor')
     const suspicious = names.filter((name) =>

@@ -68,6 +68,8 @@ const PROVOCATIONS: Record<ProblemCode, () => Promise<Answer>> = {
   authorization_header_malformed: () => anonymous().get('/auth/me', { Authorization: 'Bearer' }),
   invalid_token: () => caller('eyJhbGciOiJIUzI1NiJ9.e30.x').get('/auth/me'),
   invalid_refresh_token: () => anonymous().post('/auth/refresh', { refresh_token: 'x' }),
+  csrf_failed: () => anonymous().post('/auth/login', login(), { 'X-Auth-Mode': 'cookie' }),
+  device_not_found: () => john.delete('/auth/devices/never-seen'),
   session_not_found: () => john.delete('/auth/sessions/never-opened'),
   invalid_customer: async () => {
     const gone = await customer()
@@ -146,8 +148,10 @@ async function withBrokenSigning<T>(act: () => Promise<T>): Promise<T> {
 const CATALOGUE = `
 account_suspended 403 Account suspended
 authorization_header_malformed 401 Invalid authorization header format
+csrf_failed 403 Cross-site request refused
 customer_not_found 404 Customer not found
 customer_unknown 400 Customer not found
+device_not_found 404 Device not found
 email_taken 400 Email already associated with another account
 forbidden 403 Unauthorized
 https_required 403 HTTPS required

@@ -58,11 +58,13 @@ async function run({ command }: Example): Promise<Record<string, unknown>> {
   return answer
 }
 
-/** Tokens, random ids and times differ from run to run; that they are there does not. */
+/** Tokens, random ids, times and places differ from run to run; that they are there does not. */
 function masked(value: unknown): unknown {
   const text = JSON.stringify(value)
     .replace(/"eyJ[^"]*"/g, '"(token)"')
     .replace(/"v1\.[^"]*"/g, '"(refresh token)"')
+    .replace(/"device_token":"[^"]*"/g, '"device_token":"(device token)"')
+    .replace(/"(ip|country|city|network)":(?:null|"[^"]*")/g, '"$1":"(place)"')
     .replace(/"[A-Za-z0-9_-]{22}"/g, '"(random id)"')
     .replace(/"\d{4}-\d\d-\d\dT[\d:.]+Z"/g, '"(time)"')
   return JSON.parse(text)

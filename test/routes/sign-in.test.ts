@@ -48,6 +48,7 @@ describe('signing in', () => {
     expect(body).toMatchObject({ token_type: 'Bearer', expires_in: 86_400 })
     expect(Object.keys(body).sort()).toEqual([
       'customer',
+      'device_token',
       'expires_in',
       'message',
       'refresh_token',

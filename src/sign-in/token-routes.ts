@@ -1,0 +1,152 @@
+/** What a signed-in client does with its tokens: /auth/refresh, /auth/logout, /auth/csrf. */
+import { createMiddleware } from 'hono/factory'
+import * as z from 'zod'
+import { insertAuditEvent, signAuditEvent } from '../audit/queries.ts'
+import { shed } from '../limits/ring.ts'
+import { answered, previousChangedOne } from '../platform/database.ts'
+import {
+  ANYONE,
+  BODY_PROBLEMS,
+  bearer,
+  body,
+  CHANGE_PROBLEMS,
+  createRoute,
+  createRoutes,
+  json,
+  problems,
+  SESSION_PROBLEMS,
+} from '../platform/openapi.ts'
+import { Problem } from '../platform/problem.ts'
+import type { AppEnv } from '../platform/request-scope.ts'
+import { text } from '../platform/validate.ts'
+import { markEnded } from '../sessions/blacklist.ts'
+import { clearTokenCookies, readCookie, setTokenCookies } from '../sessions/cookies.ts'
+import { issueCsrfToken, requireOwnPage } from '../sessions/csrf.ts'
+import { admit, requireSession } from '../sessions/guard.ts'
+import { deleteSession } from '../sessions/queries.ts'
+import { findSessionOfRefreshToken, refreshSession } from '../sessions/refresh.ts'
+import { cookieMembers, REFRESH_TOKEN_EXAMPLE, showTokens, TOKENS_EXAMPLE, tokenMembers } from './schemas.ts'
+
+export const tokenRoutes = createRoutes()
+
+/** Anything of a sane length is looked at; what is no token of ours is refused like a spent one. */
+const refreshTokenField = text()
+  .refine((value) => value.length <= 1_024, 'Longer than maximum length 1024.')
+  .optional()
+  .meta({ maxLength: 1024, description: 'Left out in cookie mode' })
+
+const refresh = createRoute({
+  method: 'post',
+  path: '/auth/refresh',
+  operationId: 'refreshSession',
+  tags: ['Sign-in'],
+  summary: 'New tokens for a refresh token, which is spent by it',
+  description:
+    'The same token again within 10 seconds, from the same user agent, gets the same successor as long as that is unused. Any other spent token ends the session. A session ends 30 days after its last refresh, and 90 days after the sign-in. In cookie mode the body is `{}`, and `X-CSRF-Token` is needed.',
+  security: ANYONE,
+  // Each rotation is an audit row, which nobody can take back.
+  middleware: [shed('SIGN_IN_RING', 'refresh ')] as const,
+  request: {
+    body: body(z.strictObject({ refresh_token: refreshTokenField }).meta({ id: 'Refresh' }), {
+      refresh_token: REFRESH_TOKEN_EXAMPLE,
+    }),
+  },
+  responses: {
+    200: json(
+      z.union([z.object(tokenMembers).meta({ id: 'Tokens' }), z.object(cookieMembers)]),
+      'The next pair of tokens',
+      TOKENS_EXAMPLE,
+    ),
+    ...problems(...BODY_PROBLEMS, 'invalid_refresh_token', 'csrf_failed', 'too_many_requests', 'unavailable'),
+  },
+})
+
+tokenRoutes.openapi(refresh, async (c) => {
+  const { scope } = c.var
+  const { refresh_token: sent } = c.req.valid('json')
+  if (sent !== undefined) return c.json(showTokens(await refreshSession(scope, sent)), 200)
+  const cookie = c.req.header('authorization') === undefined ? readCookie(c, 'refresh_token') : undefined
+  if (cookie === undefined) throw new Problem('input_missing')
+  const tokens = await refreshSession(scope, cookie, (sessionId) =>
+    requireOwnPage(c.req, scope.keys.csrf, sessionId),
+  )
+  setTokenCookies(c, tokens)
+  return c.json({ message: 'Session refreshed', expires_in: tokens.expiresIn }, 200)
+})
+
+const logout = createRoute({
+  method: 'post',
+  path: '/auth/logout',
+  operationId: 'signOut',
+  tags: ['Sign-in'],
+  summary: 'Sign out: the session ends at once, everywhere',
+  description:
+    'Access token and refresh token are refused from the next request on. In cookie mode the cookies go as well.',
+  security: bearer('profile:read'),
+  'x-permission': 'profile:read',
+  middleware: [requireSession({ permission: 'profile:read' })] as const,
+  request: { body: body(z.strictObject({}), {}, false) },
+  responses: {
+    200: json(z.object({ message: z.string() }), 'Signed out', { message: 'Logout successful' }),
+    ...problems(...CHANGE_PROBLEMS, 'forbidden'),
+  },
+})
+
+tokenRoutes.openapi(logout, async (c) => {
+  const { scope, actor } = c.var
+  const event = await signAuditEvent(scope.keys.auditMac, scope.facts, {
+    event: 'session.ended',
+    outcome: 'success',
+    actorId: actor.account.id,
+    subjectId: actor.account.id,
+    sessionId: actor.session.id,
+    details: { by: 'logout' },
+  })
+  await answered(
+    scope.db.batch([
+      deleteSession(scope.db, actor.session.id),
+      insertAuditEvent(scope.db, event, previousChangedOne),
+    ]),
+  )
+  scope.waitUntil(markEnded(scope.kv, [actor.session], 'session_ended', scope.facts.now))
+  if (c.req.header('authorization') === undefined) clearTokenCookies(c)
+  return c.json({ message: 'Logout successful' }, 200)
+})
+
+/** A browser whose access token has expired still needs the CSRF token, for /auth/refresh. */
+const requireSessionOrRefreshCookie = createMiddleware<AppEnv & { Variables: { sessionId: string } }>(
+  async function requireSessionOrRefreshCookie(c, next) {
+    const hasAccess =
+      c.req.header('authorization') !== undefined || readCookie(c, 'access_token') !== undefined
+    const refreshCookie = hasAccess ? undefined : readCookie(c, 'refresh_token')
+    const sessionId =
+      refreshCookie === undefined
+        ? (await admit(c.get('scope'), c, 'profile:read')).actor.session.id
+        : await findSessionOfRefreshToken(c.get('scope'), refreshCookie)
+    c.set('sessionId', sessionId)
+    await next()
+  },
+)
+
+const csrf = createRoute({
+  method: 'get',
+  path: '/auth/csrf',
+  operationId: 'getCsrfToken',
+  tags: ['Sign-in'],
+  summary: 'The CSRF token of this session, for cookie mode',
+  description:
+    'Send it as `X-CSRF-Token` with every POST, PUT, PATCH and DELETE that relies on cookies. It stays good until the session ends or the signing key is retired; ask again after `csrf_failed`. The refresh cookie alone is enough.',
+  security: bearer('profile:read'),
+  'x-permission': 'profile:read',
+  middleware: [requireSessionOrRefreshCookie] as const,
+  responses: {
+    200: json(z.object({ csrf_token: z.string() }), 'The token', {
+      csrf_token: '3f9a0c12.q0Zt8mG1cQx5n2VbJw7sYh4kLd9pRf6uTa3eWi0oXyE',
+    }),
+    ...problems(...SESSION_PROBLEMS, 'forbidden', 'invalid_refresh_token'),
+  },
+})
+
+tokenRoutes.openapi(csrf, async (c) =>
+  c.json({ csrf_token: await issueCsrfToken(c.var.scope.keys.csrf, c.var.sessionId) }, 200),
+)
