@@ -224,8 +224,8 @@ describe('S50: a new password', () => {
 })
 
 describe('S43: role and status are read on each request', () => {
-  it('S43: a changed role counts from the next request on, both ways', async () => {
-    const boss = await admin()
+  it('S43: a changed role ends the sessions, and the next sign-in has the new one, both ways', async () => {
+    let boss = await admin()
     expect((await boss.get('/customers')).status).toBe(200)
     for (const [role, status] of [
       ['customer', 403],
@@ -234,6 +234,8 @@ describe('S43: role and status are read on each request', () => {
       ['customer', 403],
     ] as const) {
       await sql('UPDATE accounts SET role = ? WHERE id = ?', role, boss.id)
+      expect(said(await boss.get('/customers'))).toEqual(INVALID)
+      boss = await again(boss)
       expect((await boss.get('/customers')).status).toBe(status)
       expect((await boss.get('/auth/me')).body.account.role).toBe(role)
     }
