@@ -9,11 +9,14 @@ import { listChildren } from './process-cpu.ts'
 
 export type LocalDatabase = Awaited<ReturnType<Miniflare['getD1Database']>>
 
+type LocalKv = Awaited<ReturnType<Miniflare['getKVNamespace']>>
+
 export interface ServedWorker {
   readonly origin: string
   /** The process whose CPU time is read. */
   readonly pid: number
   readonly database: (binding: 'DB' | 'DB_LARGE') => Promise<LocalDatabase>
+  readonly kv: () => Promise<LocalKv>
   readonly stop: () => Promise<void>
 }
 
@@ -64,6 +67,7 @@ export async function serveWorker(options: ServeOptions): Promise<ServedWorker> 
     origin,
     pid,
     database: (binding) => miniflare.getD1Database(binding),
+    kv: () => miniflare.getKVNamespace('KV'),
     stop: () => miniflare.dispose(),
   }
 }

@@ -12,6 +12,7 @@ export interface Person {
   readonly email: string
   readonly token: string
   readonly refreshToken: string
+  readonly sessionId: string
 }
 
 const inDatabase = (binding: Binding) => ({ 'x-bench-database': binding })
@@ -55,7 +56,9 @@ export async function signIn(worker: ServedWorker, email: string, binding: Bindi
     body: { email, password: PASSWORD },
   })
   const { account, token, refresh_token: refreshToken } = JSON.parse(answer.text)
-  return { id: account.id, email, token, refreshToken }
+  // The second part of an access token is its claims.
+  const { sid } = JSON.parse(Buffer.from(String(token).split('.')[1] ?? '', 'base64url').toString())
+  return { id: account.id, email, token, refreshToken, sessionId: sid }
 }
 
 export function askForTickets(worker: ServedWorker, person: Person, binding: Binding = 'DB'): Ask {

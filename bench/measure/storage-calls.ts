@@ -58,29 +58,14 @@ async function listSteps(worker: ServedWorker): Promise<Step[]> {
   const admin = await signIn(worker, adminEmail)
   const person = await signIn(worker, email)
   const leaver = await signIn(worker, email)
-  const login = (body: unknown) => ({ path: '/customers/login', method: 'POST', body })
+  // Ended by another edge, as this isolate sees it: all it can find is the mark.
+  const marked = await signIn(worker, email)
+  await (await worker.kv()).put(`ended-session:${marked.sessionId}`, 'session_ended')
   const own = `/customers/${person.id}`
   const newcomer = { first_name: 'Nils', last_name: 'Berg', email: 'nils@shop.test', password: PASSWORD }
   return [
     ...readingSteps(askForTickets(worker, person), own, bearer(person), bearer(admin)),
-    {
-      route: 'POST /customers/login',
-      ask: login({ email, password: PASSWORD }),
-      expected: 200,
-      maxRoundTrips: 2,
-    },
-    {
-      route: 'POST /customers/login, wrong password',
-      ask: login({ email, password: 'wrong-wrench-42' }),
-      expected: 401,
-      maxRoundTrips: 2,
-    },
-    {
-      route: 'POST /customers/login, unknown e-mail',
-      ask: login({ email: 'nobody@shop.test', password: PASSWORD }),
-      expected: 401,
-      maxRoundTrips: 2,
-    },
+    ...signInSteps(email),
     {
       route: 'POST /customers/ (register)',
       ask: { path: '/customers/', method: 'POST', body: newcomer },
@@ -104,6 +89,7 @@ async function listSteps(worker: ServedWorker): Promise<Step[]> {
       maxRoundTrips: 2,
       isOrdinary: false,
     },
+    ...endedSteps(bearer(leaver), bearer(marked)),
     {
       route: 'DELETE /customers/{id}',
       ask: { path: own, method: 'DELETE', headers: bearer(person) },
@@ -113,7 +99,55 @@ async function listSteps(worker: ServedWorker): Promise<Step[]> {
   ]
 }
 
+function signInSteps(email: string): Step[] {
+  const login = (body: unknown) => ({ path: '/customers/login', method: 'POST', body })
+  return [
+    {
+      route: 'POST /customers/login',
+      ask: login({ email, password: PASSWORD }),
+      expected: 200,
+      maxRoundTrips: 2,
+    },
+    {
+      route: 'POST /customers/login, wrong password',
+      ask: login({ email, password: 'wrong-wrench-42' }),
+      expected: 401,
+      maxRoundTrips: 2,
+    },
+    {
+      route: 'POST /customers/login, unknown e-mail',
+      ask: login({ email: 'nobody@shop.test', password: PASSWORD }),
+      expected: 401,
+      maxRoundTrips: 2,
+    },
+  ]
+}
+
 type Headers = Record<string, string>
+
+/** What a refusal costs once an edge, or this isolate, knows that the session has ended. */
+function endedSteps(left: Headers, marked: Headers): Step[] {
+  return [
+    {
+      route: 'GET /auth/me after it, in the same isolate',
+      ask: { path: '/auth/me', headers: left },
+      expected: 401,
+      maxRoundTrips: 0,
+    },
+    {
+      route: 'GET /auth/me, session marked in KV',
+      ask: { path: '/auth/me', headers: marked },
+      expected: 401,
+      maxRoundTrips: 1,
+    },
+    {
+      route: 'GET /auth/me, session marked in KV, repeated',
+      ask: { path: '/auth/me', headers: marked },
+      expected: 401,
+      maxRoundTrips: 0,
+    },
+  ]
+}
 
 function readingSteps(tickets: Ask, own: string, person: Headers, admin: Headers): Step[] {
   const read = (route: string, path: string, headers: Headers, maxRoundTrips: number): Step => ({
