@@ -15,7 +15,10 @@ const ROWS: Record<string, string> = {
   link_tokens: "INSERT INTO link_tokens VALUES ('h', 1, 'password_reset', 1, 2)",
   audit_events:
     "INSERT INTO audit_events (event_id, occurred_at, event, outcome, details, key_id, mac) VALUES ('e', 1, 'x', 'success', '{}', 'k', 'm')",
-  audit_seals: "INSERT INTO audit_seals VALUES (1, 1, 1, '', 'h', 1, 'k', 'm')",
+  audit_seals:
+    "INSERT INTO audit_seals VALUES (1, 1, 1, '', 'h', 1, 'k', 'm'), (2, 2, 1, 'h', 'i', 1, 'k', 'm')",
+  audit_stubs: "INSERT INTO audit_stubs VALUES (1, 'h', 1, 1, 'k', 'm')",
+  keys: "INSERT INTO keys VALUES ('data', 'k', 'DATA_KEY', 1, 1, NULL)",
   audit_repeats: "INSERT INTO audit_repeats VALUES ('g', 1, 1)",
   operator_actions:
     "INSERT INTO operator_actions (event, account_id, created_at) VALUES ('account.created', 1, 1)",

@@ -7,6 +7,8 @@ interface EventDetails {
   'account.created': { readonly by: 'operator'; readonly at: number }
   'account.reset_requested': { readonly by: 'operator'; readonly at: number }
   'account.unlocked': { readonly by: 'operator'; readonly at: number }
+  'account.password_removed': { readonly by: 'operator'; readonly at: number }
+  'account.signed_out': { readonly by: 'operator'; readonly at: number }
   'account.deleted': Record<never, never>
   'sign_in.succeeded': { readonly methods: readonly string[] }
   'sign_in.failed': Record<never, never>
@@ -29,8 +31,17 @@ interface EventDetails {
   'audit.read': { readonly filters: readonly string[] }
   'audit.exported': { readonly filters: readonly string[] }
   'audit.verified': { readonly checked: number; readonly first_bad_id: number | null }
+  'audit.trimmed': { readonly through_id: number; readonly rows: number }
+  'key.added': KeyDetails
+  'key.removed': KeyDetails
   'ticket.created': { readonly ticket_id: number }
   'ticket.updated': { readonly ticket_id: number; readonly fields: readonly string[] }
+}
+
+/** The variable and the id of a key; its value is nowhere. */
+interface KeyDetails {
+  readonly name: string
+  readonly key_id: string
 }
 
 export type AuditEventName = keyof EventDetails

@@ -31,19 +31,41 @@ export const auditSeals = sqliteTable('audit_seals', {
   mac: text().notNull(),
 })
 
+/** Where the log begins, once its oldest rows have gone. */
+export const auditStubs = sqliteTable('audit_stubs', {
+  throughId: integer('through_id').primaryKey(),
+  /** Of the last seal that went. */
+  head: text().notNull(),
+  /** Since the log began. */
+  removedRows: integer('removed_rows').notNull(),
+  cutAt: integer('cut_at').notNull(),
+  keyId: text('key_id').notNull(),
+  mac: text().notNull(),
+})
+
 export const auditRepeats = sqliteTable('audit_repeats', {
   groupKey: text('group_key').primaryKey(),
   count: integer().notNull(),
   lastAt: integer('last_at').notNull(),
 })
 
+const OPERATOR_EVENTS = [
+  'account.created',
+  'account.reset_requested',
+  'account.unlocked',
+  'account.password_removed',
+  'account.signed_out',
+] as const
+
 export const operatorActions = sqliteTable('operator_actions', {
   id: integer().primaryKey({ autoIncrement: true }),
-  event: text({ enum: ['account.created', 'account.reset_requested', 'account.unlocked'] }).notNull(),
+  event: text({ enum: OPERATOR_EVENTS }).notNull(),
   accountId: integer('account_id').notNull(),
   createdAt: integer('created_at').notNull(),
 })
 
 export type StoredAuditEvent = typeof auditEvents.$inferSelect
+
+export type AuditStub = typeof auditStubs.$inferSelect
 
 export type AuditSeal = typeof auditSeals.$inferSelect

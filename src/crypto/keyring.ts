@@ -4,7 +4,7 @@
  * derived from the secret too, so nothing but the secret has to be configured.
  */
 import { importHmacKey } from './digest.ts'
-import { hex, utf8 } from './encoding.ts'
+import { deriveKeyId, hkdf } from './hkdf.ts'
 
 export type KeyPurpose =
   | 'access-token'
@@ -41,16 +41,5 @@ export async function deriveKeyring(
 
 async function derivePurposeKey(secret: Uint8Array<ArrayBuffer>, purpose: KeyPurpose): Promise<PurposeKey> {
   const bytes = await hkdf(secret, purpose, 32)
-  return { id: hex(await hkdf(secret, 'kid', 4)), bytes, hmac: await importHmacKey(bytes) }
-}
-
-async function hkdf(secret: Uint8Array<ArrayBuffer>, label: string, length: number) {
-  const key = await crypto.subtle.importKey('raw', secret, 'HKDF', false, ['deriveBits'])
-  const params = {
-    name: 'HKDF',
-    hash: 'SHA-256',
-    salt: new Uint8Array(),
-    info: utf8(`mechanic-shop-api ${label}`),
-  }
-  return new Uint8Array(await crypto.subtle.deriveBits(params, key, length * 8))
+  return { id: await deriveKeyId(secret), bytes, hmac: await importHmacKey(bytes) }
 }

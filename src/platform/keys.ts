@@ -1,6 +1,7 @@
 /** The keyrings of this isolate, derived once from the secrets of the settings. */
+import { deriveKeyId } from '../crypto/hkdf.ts'
 import { deriveKeyring, type Keyring } from '../crypto/keyring.ts'
-import type { Settings } from './settings.ts'
+import type { NamedSecret, Settings } from './settings.ts'
 
 export interface Keys {
   readonly accessToken: Keyring
@@ -17,17 +18,42 @@ const derived = new WeakMap<Settings, Keys>()
 export async function loadKeys(settings: Settings): Promise<Keys> {
   const known = derived.get(settings)
   if (known) return known
+  const signing = bytesOf(settings.secretKeys)
+  const data = bytesOf(settings.dataKeys)
   const [accessToken, cursor, csrf, pepper, auditMac, auditSeal, refreshToken] = await Promise.all([
-    deriveKeyring(settings.secretKeys, 'access-token'),
-    deriveKeyring(settings.secretKeys, 'cursor'),
-    deriveKeyring(settings.secretKeys, 'csrf'),
-    deriveKeyring(settings.dataKeys, 'password-pepper'),
-    deriveKeyring(settings.dataKeys, 'audit-mac'),
-    deriveKeyring(settings.dataKeys, 'audit-seal'),
-    deriveKeyring(settings.dataKeys, 'refresh-token'),
+    deriveKeyring(signing, 'access-token'),
+    deriveKeyring(signing, 'cursor'),
+    deriveKeyring(signing, 'csrf'),
+    deriveKeyring(data, 'password-pepper'),
+    deriveKeyring(data, 'audit-mac'),
+    deriveKeyring(data, 'audit-seal'),
+    deriveKeyring(data, 'refresh-token'),
   ])
   const keys = { accessToken, cursor, csrf, pepper, auditMac, auditSeal, refreshToken }
   // Two first requests may both derive; the values are equal, so either may stay.
   derived.set(settings, keys)
   return keys
+}
+
+/** A configured key as it is spoken of: nothing here is secret. */
+export interface ConfiguredKey {
+  readonly ring: 'secret' | 'data'
+  /** The variable. */
+  readonly name: string
+  readonly id: string
+  /** It makes what is new; the others only check. */
+  readonly isNewest: boolean
+}
+
+export async function describeKeys(settings: Settings): Promise<ConfiguredKey[]> {
+  const describe = (ring: ConfiguredKey['ring'], secrets: readonly NamedSecret[]) =>
+    secrets.map(async ({ name, bytes }, index) => {
+      const isNewest = index === secrets.length - 1
+      return { ring, name, id: await deriveKeyId(bytes), isNewest }
+    })
+  return Promise.all([...describe('secret', settings.secretKeys), ...describe('data', settings.dataKeys)])
+}
+
+function bytesOf(secrets: readonly NamedSecret[]) {
+  return secrets.map(({ bytes }) => bytes)
 }

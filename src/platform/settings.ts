@@ -35,6 +35,9 @@ const variables = z.object({
   SHOP_NAME: z.string().min(1).default('Mechanic Shop'),
   PASSWORD_MIN_LENGTH: wholeNumber(6, 64, 6),
   FRESH_AUTH_SECONDS: wholeNumber(0, 86_400, 600),
+  KEY_MAX_AGE_DAYS: wholeNumber(1, 3_650, 90),
+  // A typing error must not empty the log: less than a month is refused, but for 0.
+  AUDIT_RETENTION_DAYS: wholeNumber(0, 3_650, 400).refine((days) => days === 0 || days >= 30),
   ALLOWED_ORIGINS: z
     .string()
     .default('')
@@ -49,6 +52,12 @@ const bindings = z.object({
   REGISTRATION_RING: z.custom<RateLimit>((value) => typeof value === 'object' && value !== null),
 })
 
+/** A secret and the variable that it stands in. */
+export interface NamedSecret {
+  readonly name: string
+  readonly bytes: Uint8Array<ArrayBuffer>
+}
+
 export interface Settings {
   readonly tokenIssuer: string
   readonly tokenAudience: string
@@ -57,12 +66,16 @@ export interface Settings {
   readonly passwordMinLength: number
   /** How long after a sign-in it counts as fresh, in seconds. */
   readonly freshAuthSeconds: number
+  /** How old the key that makes new values may get before the cron asks for a newer one. */
+  readonly keyMaxAgeDays: number
+  /** How long audit events are kept; 0 is for ever. */
+  readonly auditRetentionDays: number
   /** Exact origins that may call from a browser. */
   readonly allowedOrigins: readonly string[]
   /** Signing secrets, oldest first. */
-  readonly secretKeys: readonly Uint8Array<ArrayBuffer>[]
+  readonly secretKeys: readonly NamedSecret[]
   /** Data secrets, oldest first. */
-  readonly dataKeys: readonly Uint8Array<ArrayBuffer>[]
+  readonly dataKeys: readonly NamedSecret[]
 }
 
 export type SettingsOutcome = { settings: Settings } | { faults: string[] }
@@ -79,8 +92,8 @@ export function readSettings(env: Env): SettingsOutcome {
 export function parseSettings(env: Record<string, unknown>): SettingsOutcome {
   const vars = variables.safeParse(env)
   const bound = bindings.safeParse(env)
-  const secretKeys = readSecrets(env, 'SECRET_KEY')
-  const dataKeys = readSecrets(env, 'DATA_KEY')
+  const secretKeys = readSecrets(env, KEY_RINGS.secret)
+  const dataKeys = readSecrets(env, KEY_RINGS.data)
   const faults = [
     ...[...(vars.error?.issues ?? []), ...(bound.error?.issues ?? [])].map(
       (issue) => `${String(issue.path[0])}: not valid`,
@@ -97,6 +110,8 @@ export function parseSettings(env: Record<string, unknown>): SettingsOutcome {
       shopName: vars.data.SHOP_NAME,
       passwordMinLength: vars.data.PASSWORD_MIN_LENGTH,
       freshAuthSeconds: vars.data.FRESH_AUTH_SECONDS,
+      keyMaxAgeDays: vars.data.KEY_MAX_AGE_DAYS,
+      auditRetentionDays: vars.data.AUDIT_RETENTION_DAYS,
       allowedOrigins: vars.data.ALLOWED_ORIGINS,
       secretKeys: secretKeys.keys,
       dataKeys: dataKeys.keys,
@@ -104,30 +119,49 @@ export function parseSettings(env: Record<string, unknown>): SettingsOutcome {
   }
 }
 
-/** `NAME`, `NAME_2`, `NAME_3` …: the number orders them; at least one must be there. */
+/** The rings of keys, by the name of their first key. */
+export const KEY_RINGS = { secret: 'SECRET_KEY', data: 'DATA_KEY' } as const
+
+/** `NAME` is key 1 of its ring, `NAME_2` key 2 and so on; undefined for any other name. */
+export function readKeyNumber(ringName: string, name: string): number | undefined {
+  if (name === ringName) return 1
+  const [, digits] = new RegExp(`^${ringName}_([1-9]\\d{0,8})$`).exec(name) ?? []
+  return digits === undefined || digits === '1' ? undefined : Number(digits)
+}
+
+/** The keys of a ring among these names, oldest first: the number orders them, as a number. */
+export function listKeyNames(ringName: string, present: readonly string[]): string[] {
+  const number = (name: string) => readKeyNumber(ringName, name) ?? 0
+  return present.filter((name) => number(name) > 0).sort((a, b) => number(a) - number(b))
+}
+
 function secretNames(env: Record<string, unknown>, name: string): string[] {
-  const number = (key: string) => Number(key.slice(name.length + 1) || '1')
-  const names = Object.keys(env).filter((key) => key === name || new RegExp(`^${name}_[1-9]\\d*$`).test(key))
-  return names.length > 0 ? names.sort((a, b) => number(a) - number(b)) : [name]
+  const names = listKeyNames(name, Object.keys(env))
+  return names.length > 0 ? names : [name]
 }
 
 function readSecrets(env: Record<string, unknown>, name: string) {
-  const keys: Uint8Array<ArrayBuffer>[] = []
+  const keys: NamedSecret[] = []
   const names = secretNames(env, name)
   // `SECRET_KEY_02` would be ignored, and its owner would believe the key to be rotated.
   const misnamed = Object.keys(env).filter((key) => key.startsWith(`${name}_`) && !names.includes(key))
   const faults = misnamed.map((key) => `${key}: not a name of a key, expected ${name}_2, ${name}_3 …`)
   for (const key of names) {
     const decoded = decodeSecret(env[key])
-    if ('bytes' in decoded) keys.push(decoded.bytes)
+    if ('bytes' in decoded) keys.push({ name: key, bytes: decoded.bytes })
     else faults.push(`${key}: ${decoded.fault}`)
   }
+  // One key under two names: its owner would believe it to be rotated, and to be gone with one of them.
+  const repeated = names.filter(
+    (key, i) => env[key] !== undefined && names.findIndex((n) => env[n] === env[key]) < i,
+  )
+  faults.push(...repeated.map((key) => `${key}: same as an older ${name}`))
   return { keys, faults }
 }
 
 function sharesSecret(env: Record<string, unknown>): boolean {
-  const signing = new Set(secretNames(env, 'SECRET_KEY').map((name) => env[name]))
-  return secretNames(env, 'DATA_KEY').some((name) => env[name] !== undefined && signing.has(env[name]))
+  const signing = new Set(secretNames(env, KEY_RINGS.secret).map((name) => env[name]))
+  return secretNames(env, KEY_RINGS.data).some((name) => env[name] !== undefined && signing.has(env[name]))
 }
 
 function isOrigin(text: string): boolean {

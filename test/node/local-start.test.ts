@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { type DemoRole, decideDemo } from '../../scripts/demo-accounts.ts'
 import { claimPort, localUrl, readDevOptions } from '../../scripts/dev-options.ts'
 import { chooseBlocked } from '../../scripts/generate-blocklist.mjs'
+import { listMissingSecrets } from '../../scripts/local-secrets.mjs'
 
 const ALL: DemoRole[] = ['admin', 'mechanic', 'customer']
 const NO_FILES = { finished: false, unfinished: false }
@@ -81,6 +82,15 @@ describe('the command line', () => {
       'http://127.0.0.1:1',
       'http://[::1]:1',
     ])
+  })
+})
+
+describe('the local secrets', () => {
+  it('are made where there is none, and not beside a numbered one', () => {
+    expect(listMissingSecrets('')).toEqual(['SECRET_KEY', 'DATA_KEY'])
+    expect(listMissingSecrets('# SECRET_KEY=x\nexport DATA_KEY = y\n')).toEqual(['SECRET_KEY'])
+    expect(listMissingSecrets('SECRET_KEY_2=x\nDATA_KEY_10=y\n')).toEqual([])
+    expect(listMissingSecrets('SECRET_KEYS=x\nMY_DATA_KEY=y\n')).toEqual(['SECRET_KEY', 'DATA_KEY'])
   })
 })
 
