@@ -3,6 +3,7 @@
 /** A feature may build on those before it: whoever reads one needs to know only what stands to its left. */
 const FEATURES = [
   'audit',
+  'keys',
   'access',
   'accounts',
   'limits',

@@ -1,5 +1,6 @@
 /**
- * The cron's work: audit what the operator did from the command line, and remove what has expired, seal the audit log.
+ * The cron's work: audit what the operator did from the command line, watch the keys, remove what has expired, seal
+ * the audit log.
  * Bounded and repeatable: whatever is left over waits for the next run.
  */
 import {
@@ -11,18 +12,21 @@ import {
 } from '../audit/queries.ts'
 import { sealAuditEvents } from '../audit/seal-rows.ts'
 import type { Keyring } from '../crypto/keyring.ts'
+import { watchKeys } from '../keys/watch-keys.ts'
 import { deleteExpiredLinkTokens } from '../passwords/queries.ts'
 import { answered, type Database, openDatabase, previousChangedOne } from '../platform/database.ts'
-import { loadKeys } from '../platform/keys.ts'
+import { describeKeys, loadKeys } from '../platform/keys.ts'
 import { logAlert, logInfo } from '../platform/log.ts'
 import { type Env, readSettings } from '../platform/settings.ts'
 import { deleteUnseenDevices } from '../sessions/device-queries.ts'
 import { deleteExpiredSessions } from '../sessions/queries.ts'
 
-const MAX_ACTIONS_PER_RUN = 40
+/** Two statements each, of the thousand that D1 takes from one run. */
+const MAX_ACTIONS_PER_RUN = 200
 
-/** Counts of refusals are of interest for a month; the audit rows themselves stay. */
-const REPEATS_KEPT_SECONDS = 30 * 86_400
+/** Counts of refusals are of interest for a month; no longer than the rows that they count. */
+const REPEATS_KEPT_DAYS = 30
+const DAY_SECONDS = 86_400
 const MAX_ROWS_PER_RUN = 1_000
 
 export async function keepHouse(env: Env): Promise<void> {
@@ -31,19 +35,21 @@ export async function keepHouse(env: Env): Promise<void> {
     for (const fault of outcome.faults) logAlert('misconfigured', { setting: fault })
     return
   }
+  const { settings } = outcome
   const db = openDatabase(env.DB)
   const now = Math.floor(Date.now() / 1000)
-  const { auditMac, auditSeal } = await loadKeys(outcome.settings)
-  const recorded = await recordOperatorActions(db, auditMac, now)
+  const keys = await loadKeys(settings)
+  const recorded = await recordOperatorActions(db, keys.auditMac, now)
+  await watchKeys(db, keys.auditMac, await describeKeys(settings), settings.keyMaxAgeDays, now)
   const [sessions, links, repeats, devices] = await answered(
     db.batch([
       deleteExpiredSessions(db, now, MAX_ROWS_PER_RUN),
       deleteExpiredLinkTokens(db, now, MAX_ROWS_PER_RUN),
-      deleteOldAuditRepeats(db, now - REPEATS_KEPT_SECONDS, MAX_ROWS_PER_RUN),
+      deleteOldAuditRepeats(db, now - REPEATS_KEPT_DAYS * DAY_SECONDS, MAX_ROWS_PER_RUN),
       deleteUnseenDevices(db, now, MAX_ROWS_PER_RUN),
     ]),
   )
-  const sealed = await sealAuditEvents(db, env.KV, auditSeal, now)
+  const sealed = await sealAuditEvents(db, env.KV, keys.auditSeal, now)
   logInfo('housekeeping', {
     operator_actions: recorded,
     sessions: sessions.meta.changes,

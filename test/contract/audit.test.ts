@@ -16,7 +16,7 @@ import {
   registration,
   signedIn,
 } from '../support/client.ts'
-import { runCron } from '../support/cron.ts'
+import { runCron, seeKeys } from '../support/cron.ts'
 import { logLines, passTime } from '../support/production-limits.ts'
 import { testEnv } from '../support/test-env.ts'
 
@@ -209,6 +209,7 @@ describe('S109: each flow leaves exactly its events', () => {
     )
       .bind(person.id)
       .run()
+    await seeKeys()
     await newEvents()
     await Promise.all([runCron(), runCron()])
     const rows = await newEvents()

@@ -1,83 +1,35 @@
 /** S112: somebody with the database in hand changes the audit log; the check names the first row that is wrong. */
 import { applyD1Migrations, reset } from 'cloudflare:test'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { insertAuditEvent, signAuditEvent } from '../../src/audit/queries.ts'
 import { base64url } from '../../src/crypto/encoding.ts'
 import { randomBytes } from '../../src/crypto/random.ts'
-import { openDatabase } from '../../src/platform/database.ts'
-import { loadKeys } from '../../src/platform/keys.ts'
-import { readSettings } from '../../src/platform/settings.ts'
+import {
+  dropTriggers,
+  expectFound as expectFoundBy,
+  MARK,
+  number,
+  run,
+  seal,
+  signRows,
+  verifyAs,
+} from '../support/audit-log.ts'
 import { admin, caller, type Person } from '../support/client.ts'
-import { runCron } from '../support/cron.ts'
+import { runCron, seeKeys } from '../support/cron.ts'
 import { dropKvCache, kv, logLines, passTime } from '../support/production-limits.ts'
 import { withSettings } from '../support/settings.ts'
 import { testEnv } from '../support/test-env.ts'
 
-const MARK = 'audit-seal:newest'
-const db = openDatabase(testEnv.DB)
-const run = (sql: string) => testEnv.DB.prepare(sql).run()
-const number = async (sql: string) => Number(await testEnv.DB.prepare(sql).first<number>('n'))
-
 let boss: Person
 
-async function signRows(count: number): Promise<void> {
-  const outcome = readSettings(testEnv)
-  if ('faults' in outcome) throw new Error('settings')
-  const { auditMac } = await loadKeys(outcome.settings)
-  const origin = { now: 1_767_225_600, address: '203.0.113.7', userAgent: 'Workshop tablet', requestId: 'r' }
-  for (let done = 0; done < count; done += 100) {
-    const events = await Promise.all(
-      Array.from({ length: Math.min(100, count - done) }, (_, index) =>
-        signAuditEvent(auditMac, origin, {
-          event: 'ticket.created',
-          outcome: 'success',
-          actorId: 1,
-          details: { ticket_id: done + index + 1 },
-        }),
-      ),
-    )
-    const [first, ...others] = events.map((event) => insertAuditEvent(db, event))
-    if (first) await db.batch([first, ...others])
-  }
-}
-
-/** KV takes one write a second for a key, and serves what it has cached for a minute. */
-async function seal(): Promise<void> {
-  passTime(61)
-  await runCron()
-  dropKvCache()
-}
-
-async function dropTriggers(): Promise<void> {
-  for (const table of ['audit_events', 'audit_seals']) {
-    for (const what of ['update', 'delete', 'replace']) await run(`DROP TRIGGER ${table}_refuse_${what}`)
-  }
-}
-
-const verify = async () => (await boss.get('/admin/audit-events/verify')).body
-
-/** The check fails and names this row, in its answer, its own event and one line of the log. */
-async function expectFound(firstBadId: number | null, reason: string): Promise<void> {
-  const linesBefore = logLines.length
-  expect(await verify()).toMatchObject({ ok: false, first_bad_id: firstBadId })
-  const alerts = logLines.slice(linesBefore).map((line) => JSON.parse(line))
-  expect(alerts.filter(({ level }) => level === 'alert')).toEqual([
-    { level: 'alert', message: 'audit_verification_failed', first_bad_id: firstBadId, reason },
-  ])
-  const event = await testEnv.DB.prepare('SELECT * FROM audit_events ORDER BY id DESC LIMIT 1').first<any>()
-  expect([event.event, event.outcome, event.reason, JSON.parse(event.details).first_bad_id]).toEqual([
-    'audit.verified',
-    'failure',
-    reason,
-    firstBadId,
-  ])
-}
+const verify = () => verifyAs(boss)
+const expectFound = (firstBadId: number | null, reason: string) => expectFoundBy(boss, firstBadId, reason)
 
 beforeEach(async () => {
   await reset()
   dropKvCache()
   await applyD1Migrations(testEnv.DB, testEnv.TEST_MIGRATIONS)
   boss = await admin()
+  await seeKeys()
   await signRows(20 - (await number('SELECT count(*) AS n FROM audit_events')))
   await seal()
   await signRows(10)
@@ -203,7 +155,8 @@ describe('S112: a seal', () => {
 
 describe('the triggers', () => {
   it.each([
-    ['edited', 'UPDATE audit_seals SET sealed_at = 1'],
+    ['edited', 'UPDATE audit_seals SET sealed_at = 2'],
+    ['given another head under another key', "UPDATE audit_seals SET key_id = 'x', mac = 'y', head = 'z'"],
     ['removed', 'DELETE FROM audit_seals'],
     ['replaced', "INSERT OR REPLACE INTO audit_seals VALUES (1, 40, 1, '', 'h', 1, 'k', 'm')"],
     ['replaced by its end', "INSERT OR REPLACE INTO audit_seals VALUES (5, 20, 1, '', 'h', 1, 'k', 'm')"],
@@ -213,7 +166,9 @@ describe('the triggers', () => {
     await run("INSERT INTO audit_seals VALUES (1, 20, 20, '', 'h', 1, 'k', 'm')")
     await expect(run(sql)).rejects.toThrow('append-only')
     expect(
-      await number('SELECT count(*) AS n FROM audit_seals WHERE sealed_at = 1 AND through_id = 20'),
+      await number(
+        "SELECT count(*) AS n FROM audit_seals WHERE sealed_at = 1 AND key_id = 'k' AND through_id = 20",
+      ),
     ).toBe(1)
   })
 })
