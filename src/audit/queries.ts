@@ -10,7 +10,7 @@ import { randomId } from '../crypto/random.ts'
 import type { Database } from '../platform/database.ts'
 import type { RequestFacts } from '../platform/request-facts.ts'
 import type { AuditEventName, AuditFacts } from './events.ts'
-import { type AuditSeal, auditEvents, auditRepeats, auditSeals, operatorActions } from './tables.ts'
+import { auditEvents, auditRepeats, operatorActions } from './tables.ts'
 
 export interface SignedAuditEvent {
   readonly eventId: string
@@ -177,32 +177,6 @@ export function findLastGivenId(db: Database) {
 /** Whole rows, as their MAC covers them, in the order of their ids. */
 export function listStoredEventsAfter(db: Database, id: number, limit: number) {
   return db.select().from(auditEvents).where(gt(auditEvents.id, id)).orderBy(auditEvents.id).limit(limit)
-}
-
-export function listSealsAfter(db: Database, fromId: number, limit: number) {
-  return db
-    .select()
-    .from(auditSeals)
-    .where(gt(auditSeals.fromId, fromId))
-    .orderBy(auditSeals.fromId)
-    .limit(limit)
-}
-
-export function findNewestSeal(db: Database) {
-  return db.select().from(auditSeals).orderBy(desc(auditSeals.fromId)).limit(1)
-}
-
-export function findSealThrough(db: Database, throughId: number) {
-  return db.select().from(auditSeals).where(eq(auditSeals.throughId, throughId))
-}
-
-/** Inserts a seal unless another run has sealed its first row meanwhile. */
-export function insertSeal(db: Database, seal: AuditSeal) {
-  // Every column of the table, in its order.
-  return db.insert(auditSeals).select(sql`
-    SELECT ${seal.fromId}, ${seal.throughId}, ${seal.rowCount}, ${seal.previousHead}, ${seal.head},
-      ${seal.sealedAt}, ${seal.keyId}, ${seal.mac}
-    WHERE NOT EXISTS (SELECT 1 FROM ${auditSeals} AS rival WHERE rival.through_id >= ${seal.fromId})`)
 }
 
 export function listOperatorActions(db: Database, limit: number) {

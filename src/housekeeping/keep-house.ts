@@ -1,6 +1,6 @@
 /**
  * The cron's work: audit what the operator did from the command line, watch the keys, remove what has expired, seal
- * the audit log.
+ * the audit log, sign it anew after a rotation, and cut off what is older than its retention.
  * Bounded and repeatable: whatever is left over waits for the next run.
  */
 import {
@@ -10,7 +10,9 @@ import {
   listOperatorActions,
   signAuditEvent,
 } from '../audit/queries.ts'
+import { resealAuditLog } from '../audit/reseal.ts'
 import { sealAuditEvents } from '../audit/seal-rows.ts'
+import { trimAuditLog } from '../audit/trim.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import { watchKeys } from '../keys/watch-keys.ts'
 import { deleteExpiredLinkTokens } from '../passwords/queries.ts'
@@ -49,7 +51,10 @@ export async function keepHouse(env: Env): Promise<void> {
       deleteUnseenDevices(db, now, MAX_ROWS_PER_RUN),
     ]),
   )
-  const sealed = await sealAuditEvents(db, env.KV, keys.auditSeal, now)
+  const { sealed, isMarked } = await sealAuditEvents(db, env.KV, keys, now)
+  // No seal leaves an old key before the mark has: `npm run keys` can see the seals, and not the mark.
+  const resealed = isMarked ? await resealAuditLog(db, keys.auditSeal) : 0
+  const trimmed = await trimAuditLog(db, keys, settings.auditRetentionDays, now)
   logInfo('housekeeping', {
     operator_actions: recorded,
     sessions: sessions.meta.changes,
@@ -57,6 +62,8 @@ export async function keepHouse(env: Env): Promise<void> {
     audit_repeats: repeats.meta.changes,
     devices: devices.meta.changes,
     audit_events_sealed: sealed,
+    audit_seals_renewed: resealed,
+    audit_events_removed: trimmed,
   })
 }
 
