@@ -12,16 +12,32 @@ export function sqlText(value: string): string {
 }
 
 /**
- * Runs the statements as one batch and returns the rows of each: D1 does all of them or none. They go by
+ * The arguments of wrangler that run the statements as one batch: D1 does all of them or none. They go by
  * `--command`, because a remote `--file` is an import, which stops the database and returns no rows.
  */
-export async function execute(database: Database, statements: string[]): Promise<Row[][]> {
+export function executeArgs(database: Database, statements: string[]): string[] {
   const where = database === 'remote' ? ['--remote'] : ['--local', '--persist-to', database.stateDirectory]
-  const args = ['d1', 'execute', 'DB', ...where, '--json', '--yes', `--command=${statements.join(';\n')};`]
-  const { code, stdout, stderr } = await runWrangler(args)
+  return ['d1', 'execute', 'DB', ...where, '--json', '--yes', `--command=${statements.join(';\n')};`]
+}
+
+/** The rows of each statement, from what wrangler printed. */
+export function readRows({
+  code,
+  stdout,
+  stderr,
+}: {
+  code: number
+  stdout: string
+  stderr: string
+}): Row[][] {
   const printed = parseJson(stdout)
   if (code === 0 && Array.isArray(printed)) return printed.map((answer) => answer.results as Row[])
   throw new Error(printed?.error?.text ?? `wrangler d1 execute failed.\n${stdout}${stderr}`)
+}
+
+/** Runs the statements as one batch and returns the rows of each. */
+export async function execute(database: Database, statements: string[]): Promise<Row[][]> {
+  return readRows(await runWrangler(executeArgs(database, statements)))
 }
 
 function parseJson(text: string) {

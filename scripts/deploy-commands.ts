@@ -22,6 +22,9 @@ export type Deployment = {
   addresses: string[]
 }
 
+/** What it takes to run wrangler. */
+export type Runner = Pick<Deployment, 'start' | 'print'>
+
 export type Answer = { readonly code: number; readonly stdout: string; readonly stderr: string }
 
 export function showCommand(args: readonly string[]): string {
@@ -29,7 +32,7 @@ export function showCommand(args: readonly string[]): string {
 }
 
 /** Runs wrangler to its end and returns what it printed, whether it succeeded or not. */
-export async function readWrangler(deployment: Deployment, args: string[], input = ''): Promise<Answer> {
+export async function readWrangler(deployment: Runner, args: string[], input = ''): Promise<Answer> {
   deployment.print(`  ${showCommand(args)}`)
   const child = deployment.start(args, { stdio: ['pipe', 'pipe', 'pipe'] })
   const printed = { stdout: '', stderr: '' }
@@ -46,7 +49,7 @@ export async function readWrangler(deployment: Deployment, args: string[], input
 }
 
 /** What wrangler printed, or an error with what it said when it failed. */
-export async function needWrangler(deployment: Deployment, args: string[], input = ''): Promise<string> {
+export async function needWrangler(deployment: Runner, args: string[], input = ''): Promise<string> {
   const answer = await readWrangler(deployment, args, input)
   if (answer.code !== 0) throw failure(args, answer)
   return answer.stdout

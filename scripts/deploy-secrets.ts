@@ -3,13 +3,22 @@
 import { randomBytes } from 'node:crypto'
 import { appendFileSync, chmodSync, existsSync, readFileSync } from 'node:fs'
 import { decodeSecret } from '../src/crypto/secret.ts'
-import { type Deployment, failure, needWrangler, parseRows, readWrangler } from './deploy-commands.ts'
+import {
+  type Deployment,
+  failure,
+  needWrangler,
+  parseRows,
+  type Runner,
+  readWrangler,
+} from './deploy-commands.ts'
 
 export const SECRET_NAMES = ['SECRET_KEY', 'DATA_KEY'] as const
 
 type SecretName = (typeof SECRET_NAMES)[number]
 
 export const LIST_SECRETS = ['secret', 'list']
+
+export const deleteSecret = (name: string) => ['secret', 'delete', name]
 
 export const putSecret = (name: string) => ['secret', 'put', name]
 
@@ -29,17 +38,19 @@ export function planSecret(name: SecretName, deployed: string[], kept: string | 
 }
 
 /** The value that a line `NAME=value` gives. */
-export function findKept(text: string, name: SecretName): string | undefined {
+export function findKept(text: string, name: string): string | undefined {
   return new RegExp(`^${name}=(.*)$`, 'm').exec(text)?.[1]?.trim()
 }
 
 const OWNER_ONLY = 0o600
 
-function readSecretsFile({ secretsPath }: Deployment): string {
+type SecretsFile = Pick<Deployment, 'secretsPath' | 'print'>
+
+function readSecretsFile({ secretsPath }: SecretsFile): string {
   return existsSync(secretsPath) ? readFileSync(secretsPath, 'utf8') : ''
 }
 
-function keepSecret(deployment: Deployment, name: SecretName, value: string): void {
+function keepSecret(deployment: SecretsFile, name: string, value: string): void {
   const written = readSecretsFile(deployment)
   const gap = written === '' || written.endsWith('\n') ? '' : '\n'
   appendFileSync(deployment.secretsPath, `${gap}${name}=${value}\n`, { mode: OWNER_ONLY })
@@ -47,7 +58,8 @@ function keepSecret(deployment: Deployment, name: SecretName, value: string): vo
   chmodSync(deployment.secretsPath, OWNER_ONLY)
 }
 
-async function listSecrets(deployment: Deployment): Promise<string[]> {
+/** The names of the deployed Worker's secrets; none if there is no Worker. */
+export async function listSecrets(deployment: Runner): Promise<string[]> {
   const answer = await readWrangler(deployment, LIST_SECRETS)
   if (answer.code === 0) return parseRows(answer.stdout, LIST_SECRETS).map(({ name }) => String(name))
   // `secret put` then makes an empty Worker of this name, served nowhere, to hold the secret.
@@ -74,7 +86,8 @@ If you have kept the key: write it as one line, DATA_KEY=…, into the file secr
 If it is lost: docs/deploy.md, "When a key is lost".`)
 }
 
-async function obtain(deployment: Deployment, name: SecretName): Promise<string> {
+/** The value for a secret that the Worker has not got: what secrets.production has, or a new one, kept there first. */
+export function obtainSecret(deployment: SecretsFile, name: string): string {
   const kept = findKept(readSecretsFile(deployment), name)
   if (kept !== undefined) {
     const decoded = decodeSecret(kept)
@@ -100,6 +113,6 @@ export async function provideSecrets(deployment: Deployment): Promise<void> {
   }
   for (const [name, plan] of plans) {
     if (plan === 'present') deployment.print(`  The Worker has its ${name}.`)
-    else await needWrangler(deployment, putSecret(name), await obtain(deployment, name))
+    else await needWrangler(deployment, putSecret(name), obtainSecret(deployment, name))
   }
 }

@@ -3,7 +3,6 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline/promises'
 import { parseArgs } from 'node:util'
 import { root } from './checkout.mjs'
 import { judgeBuild } from './deploy-budgets.ts'
@@ -11,6 +10,7 @@ import type { Deployment } from './deploy-commands.ts'
 import { readDeployConfig } from './deploy-config.ts'
 import { showSettings } from './deploy-settings.ts'
 import { runSteps, STEPS } from './deploy-steps.ts'
+import { openTerminal } from './terminal.ts'
 import { startWrangler } from './wrangler.mjs'
 
 const USAGE = `Usage: npm run deploy -- [--dry-run]
@@ -28,25 +28,13 @@ async function check(): Promise<boolean> {
   return code === 0
 }
 
-async function ask(question: string): Promise<string> {
-  const terminal = createInterface({ input: process.stdin, output: process.stdout })
-  // Ctrl-D answers nothing, and without this it would end the process as if all were done.
-  const closed = once(terminal, 'close').then(() => Promise.reject(new Error('No answer.')))
-  closed.catch(() => undefined)
-  try {
-    return await Promise.race([terminal.question(question), closed])
-  } finally {
-    terminal.close()
-  }
-}
-
 function openDeployment(): Deployment {
   return {
     start: startWrangler,
     check,
     configPath: join(root, 'wrangler.toml'),
     secretsPath: join(root, 'secrets.production'),
-    ask: process.stdin.isTTY && process.stdout.isTTY ? ask : undefined,
+    ask: openTerminal(),
     print: (line) => process.stdout.write(`${line}\n`),
     patience: SMOKE_TEST_PATIENCE_MS,
     addresses: [],

@@ -1,13 +1,29 @@
 /** Which secrets the service works with, and how one follows another without anyone being signed out. */
-import { beforeAll, describe, expect, it } from 'vitest'
+import { applyD1Migrations, reset } from 'cloudflare:test'
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import {
+  forceResetStatements,
+  judgeKeys,
+  SPREAD_SECONDS,
+  statusStatements,
+  TOKEN_SECONDS,
+} from '../../scripts/key-usage.ts'
 import { app } from '../../src/app.ts'
 import { base64url, hex, utf8 } from '../../src/crypto/encoding.ts'
 import type { KeyPurpose } from '../../src/crypto/keyring.ts'
 import { randomBytes } from '../../src/crypto/random.ts'
 import { decodeSecret } from '../../src/crypto/secret.ts'
-import { caller, customer, type Person } from '../support/client.ts'
+import { alertsOf, keysUnder, seal } from '../support/audit-log.ts'
+import { admin, anonymous, caller, customer, issueLinkToken, type Person } from '../support/client.ts'
+import { runCron } from '../support/cron.ts'
 import { claimsOf, forge, keyOf, macOf } from '../support/forged-tokens.ts'
-import { derivations, forgetDerivations, logLines } from '../support/production-limits.ts'
+import {
+  derivations,
+  dropKvCache,
+  forgetDerivations,
+  logLines,
+  passTime,
+} from '../support/production-limits.ts'
 import { withSettings } from '../support/settings.ts'
 import { testEnv } from '../support/test-env.ts'
 
@@ -112,6 +128,17 @@ describe('S41: secrets that are refused', () => {
       expect(logLines.slice(logged).join('\n')).toContain('DATA_KEY: same as a SECRET_KEY')
     }
   })
+})
+
+describe('S42: one key under two names', () => {
+  it.each(['SECRET_KEY', 'DATA_KEY'])(
+    '%s is refused: its owner would believe it to be rotated',
+    async (name) => {
+      const logged = logLines.length
+      expect((await me({ [`${name}_3`]: testEnv[name] }, john.token)).body.code).toBe('misconfigured')
+      expect(logLines.slice(logged).join('\n')).toContain(`${name}_3: same as an older ${name}`)
+    },
+  )
 })
 
 describe('S41: a service without its secret', () => {
@@ -260,11 +287,193 @@ describe('S115: keys by purpose', () => {
 })
 
 describe('S42: a key under a name that nothing reads', () => {
-  it.each(['SECRET_KEY_02', 'SECRET_KEY_0', 'DATA_KEY_x'])('%s is refused and named', async (name) => {
-    const before = logLines.length
-    const send = await withSettings({ [name]: 'A_7mZr0q3Vb9kLx2Wc5Hd8Jn1Pf4Ts6Yg-uEiOaKwBM' })
-    const answer = await send('GET', '/')
-    expect([answer.status, answer.body.code]).toEqual([503, 'misconfigured'])
-    expect(logLines.slice(before).join('\n')).toContain(`${name}: not a name of a key`)
+  it.each(['SECRET_KEY_02', 'SECRET_KEY_0', 'SECRET_KEY_1', 'DATA_KEY_x'])(
+    '%s is refused and named',
+    async (name) => {
+      const before = logLines.length
+      const send = await withSettings({ [name]: 'A_7mZr0q3Vb9kLx2Wc5Hd8Jn1Pf4Ts6Yg-uEiOaKwBM' })
+      const answer = await send('GET', '/')
+      expect([answer.status, answer.body.code]).toEqual([503, 'misconfigured'])
+      expect(logLines.slice(before).join('\n')).toContain(`${name}: not a name of a key`)
+    },
+  )
+})
+
+describe('S42: a rotation of both keys, from its beginning to its end', () => {
+  const added = { SECRET_KEY_2: draw(), DATA_KEY_2: draw() }
+  const afterwards = { ...added, SECRET_KEY: undefined, DATA_KEY: undefined }
+  let people: Person[]
+  let boss: Person
+
+  beforeEach(async () => {
+    await reset()
+    dropKvCache()
+    await applyD1Migrations(testEnv.DB, testEnv.TEST_MIGRATIONS)
+    people = [await customer(), await customer(), await customer()]
+    boss = await admin()
+    await seal()
+  })
+
+  async function statusOf(settings: Settings) {
+    const present = Object.keys({ ...testEnv, ...settings }).filter(
+      (name) => ({ ...testEnv, ...settings })[name],
+    )
+    const now = Math.floor(Date.now() / 1000)
+    const answers = await testEnv.DB.batch(statusStatements(now).map((sql) => testEnv.DB.prepare(sql)))
+    const found = answers.map(({ results }) => results as Record<string, string | number>[])
+    return judgeKeys(present, new Map(), found, now).map(({ name, id, uses, obstacles }) => ({
+      name,
+      id,
+      uses: [...uses.values()],
+      obstacles: obstacles.length,
+    }))
+  }
+
+  async function signInAs(settings: Settings, { email, password }: Person) {
+    const send = await withSettings(settings)
+    return (await send('POST', '/auth/login', { email, password }, { 'CF-Connecting-IP': caller().address }))
+      .body
+  }
+
+  async function refresh(settings: Settings, token: string) {
+    const send = await withSettings(settings)
+    return send('POST', '/auth/refresh', { refresh_token: token }, { 'CF-Connecting-IP': caller().address })
+  }
+
+  async function verify(settings: Settings, token: string) {
+    const send = await withSettings(settings)
+    return (await send('GET', '/admin/audit-events/verify', undefined, { Authorization: `Bearer ${token}` }))
+      .body
+  }
+
+  const refreshKeyOf = (token: string) => token.split('.')[1]
+
+  it('S42: old tokens work, new ones name the new key, and the status counts what the old ones still hold', async () => {
+    const [first, second] = people as [Person, Person]
+    const old = await keysUnder()
+    const both = await keysUnder(added)
+    const ids = [old.accessToken, both.accessToken, old.pepper, both.pepper].map(({ newest }) => newest.id)
+    const [oldSecret, newSecret, oldData, newData] = ids
+    expect((await me(added, first.token)).status).toBe(200)
+
+    // Nobody but the cron tells the status of the new keys.
+    expect((await statusOf(added)).map(({ id }) => id)).toEqual([oldSecret, undefined, oldData, undefined])
+    await seal(added)
+    await seal(added)
+    expect(await statusOf(added)).toEqual([
+      { name: 'SECRET_KEY', id: oldSecret, uses: [], obstacles: 1 },
+      { name: 'SECRET_KEY_2', id: newSecret, uses: [], obstacles: 1 },
+      // Passwords, sessions, unsealed rows, seals, stubs.
+      { name: 'DATA_KEY', id: oldData, uses: [4, 4, 0, 0, 0], obstacles: 3 },
+      { name: 'DATA_KEY_2', id: newData, uses: [0, 0, 0, 2, 0], obstacles: 1 },
+    ])
+
+    const refreshed = (await refresh(added, first.refreshToken)).body
+    expect([kidOf(refreshed.token), refreshKeyOf(refreshed.refresh_token)]).toEqual([newSecret, newData])
+    const signedInAgain = await signInAs(added, second)
+    expect([kidOf(signedInAgain.token), refreshKeyOf(signedInAgain.refresh_token)]).toEqual([
+      newSecret,
+      newData,
+    ])
+    for (const token of [first.token, refreshed.token, second.token, signedInAgain.token]) {
+      expect((await me(added, token)).status).toBe(200)
+    }
+    await seal(added)
+    expect((await statusOf(added))[2]).toMatchObject({ uses: [3, 3, 0, 0, 0], obstacles: 3 })
+  })
+
+  it('S42: removing the old keys after their time breaks nothing else', async () => {
+    await seal(added)
+    const moved = []
+    for (const person of [...people, boss]) {
+      const { body } = await refresh(added, person.refreshToken)
+      await signInAs(added, person)
+      moved.push({ person, token: body.token, refreshToken: body.refresh_token })
+    }
+    passTime(TOKEN_SECONDS + SPREAD_SECONDS)
+    await seal(added)
+    await seal(added)
+    expect((await statusOf(added)).map(({ name, obstacles }) => [name, obstacles])).toEqual([
+      ['SECRET_KEY', 0],
+      ['SECRET_KEY_2', 1],
+      ['DATA_KEY', 0],
+      ['DATA_KEY_2', 1],
+    ])
+    for (const { person, refreshToken } of moved) {
+      const pair = (await refresh(afterwards, refreshToken)).body
+      expect((await me(afterwards, pair.token)).status).toBe(200)
+      expect((await me(afterwards, (await signInAs(afterwards, person)).token)).status).toBe(200)
+      expect((await me(afterwards, person.token)).body.code).toBe('invalid_token')
+    }
+    expect(await alertsOf(() => seal(afterwards))).toEqual([])
+    const { token } = await signInAs(afterwards, boss)
+    expect(await verify(afterwards, token)).toMatchObject({ ok: true, first_bad_id: null })
+    const changes = await testEnv.DB.prepare(
+      "SELECT event, details FROM audit_events WHERE event LIKE 'key.%' ORDER BY id",
+    ).all<{ event: string; details: string }>()
+    expect(changes.results.map(({ event, details }) => `${event} ${JSON.parse(details).name}`)).toEqual([
+      'key.added SECRET_KEY',
+      'key.added DATA_KEY',
+      'key.added SECRET_KEY_2',
+      'key.added DATA_KEY_2',
+      'key.removed DATA_KEY',
+      'key.removed SECRET_KEY',
+    ])
+    expect(JSON.stringify(changes.results)).not.toContain(String(OLD))
+  })
+
+  it('S42: a password that went with its key is chosen anew by a link, and the audit log has both', async () => {
+    const [first, second, third] = people as [Person, Person, Person]
+    await seal(added)
+    await signInAs(added, second)
+    const oldData = (await keysUnder()).pepper.newest.id
+    await refresh(added, third.refreshToken)
+    const now = Math.floor(Date.now() / 1000)
+    await testEnv.DB.batch(forceResetStatements(oldData, now).map((sql) => testEnv.DB.prepare(sql)))
+    await seal(added)
+    await seal(added)
+    expect((await statusOf(added))[2]).toMatchObject({ name: 'DATA_KEY', uses: [0, 0, 0, 0, 0] })
+    const events = await testEnv.DB.prepare(
+      "SELECT event, subject_id FROM audit_events WHERE event IN ('account.password_removed', 'account.signed_out') ORDER BY id",
+    ).all()
+    expect(events.results).toEqual([
+      ...[first, third, boss].map(({ id }) => ({ event: 'account.password_removed', subject_id: id })),
+      // The first session of the second, who has signed in again.
+      { event: 'account.signed_out', subject_id: second.id },
+    ])
+    for (const person of [first, second, third, boss])
+      expect((await me(afterwards, person.token)).status).toBe(401)
+    expect((await signInAs(afterwards, first)).code).toBe('invalid_credentials')
+    const password = 'crank-case-breather-9'
+    const link = { token: await issueLinkToken(first.email), password }
+    expect((await anonymous().post('/auth/password/reset', link)).status).toBe(200)
+    expect((await signInAs({}, { ...first, password })).token).toBeDefined()
+  })
+
+  it('S42: the cron writes each key down once, however many runs come together', async () => {
+    await Promise.all(Array.from({ length: 20 }, () => runCron(added)))
+    const { results } = await testEnv.DB.prepare('SELECT name FROM keys ORDER BY name').all<{
+      name: string
+    }>()
+    expect(results.map(({ name }) => name)).toEqual(['DATA_KEY', 'DATA_KEY_2', 'SECRET_KEY', 'SECRET_KEY_2'])
+    const count = "SELECT count(*) AS n FROM audit_events WHERE event = 'key.added'"
+    expect(await testEnv.DB.prepare(count).first('n')).toBe(4)
+  })
+
+  it('S42: past KEY_MAX_AGE_DAYS the cron reports the keys that make what is new, once a day', async () => {
+    const run20 = () => Promise.all(Array.from({ length: 20 }, () => runCron({ KEY_MAX_AGE_DAYS: '2' })))
+    const names = async () =>
+      (await alertsOf(run20)).map(({ message, key, age_days }) => `${message} ${key} ${age_days}`)
+    expect(await names()).toEqual([])
+    passTime(3 * 86_400)
+    expect((await names()).sort()).toEqual(['key_too_old DATA_KEY 3', 'key_too_old SECRET_KEY 3'])
+    expect(await names()).toEqual([])
+    passTime(86_400)
+    expect((await names()).sort()).toEqual(['key_too_old DATA_KEY 4', 'key_too_old SECRET_KEY 4'])
+    passTime(86_400)
+    expect(await alertsOf(() => runCron({ KEY_MAX_AGE_DAYS: '2', ...added }))).toEqual([])
+    passTime(91 * 86_400)
+    const byDefault = await alertsOf(() => runCron({ KEY_MAX_AGE_DAYS: undefined, ...added }))
+    expect(byDefault.map(({ key }) => key).sort()).toEqual(['DATA_KEY_2', 'SECRET_KEY_2'])
   })
 })
