@@ -116,6 +116,74 @@ describe('docs/security.md', () => {
   })
 })
 
+describe('docs/security.md, on keys', () => {
+  it('S117: tells the times that the code has', () => {
+    const settings = read('src/platform/settings.ts')
+    const [, days] = /KEY_MAX_AGE_DAYS: wholeNumber\(1, 3_650, (\d+)\)/.exec(settings) ?? []
+    expect(rowOf('before the cron reports a key that makes what is new')?.[1]).toBe(`${days} days`)
+    const token = constant('src/sessions/access-token.ts', 'ACCESS_TOKEN_SECONDS')
+    const spread = constant('scripts/key-usage.ts', 'SPREAD_SECONDS')
+    expect(constant('scripts/key-usage.ts', 'TOKEN_SECONDS')).toBe(token)
+    expect(rowOf('before an old `SECRET_KEY` may go, since a newer one was seen')?.[1]).toBe(
+      `${token} s and ${spread} s`,
+    )
+    expect(rowOf('before an old `DATA_KEY` may go, if nothing names it')?.[1]).toBe(`${spread} s`)
+    const [, kept] = /AUDIT_RETENTION_DAYS: wholeNumber\(0, 3_650, (\d+)\)/.exec(settings) ?? []
+    for (const document of [security, read('docs/storage.md')]) {
+      expect(document).toContain(`\`AUDIT_RETENTION_DAYS\``)
+      expect(document).toContain(`${kept} by default`)
+    }
+  })
+})
+
+describe('docs/operations.md', () => {
+  const operations = read('docs/operations.md')
+  const sources = globSync('src/**/*.ts').map(read).join('\n')
+  const sections = new Map(
+    operations
+      .split(/^### /m)
+      .slice(1)
+      .flatMap((section) => {
+        const [, code] = /^`(\w+)`\n/.exec(section) ?? []
+        return code === undefined ? [] : [[code, section] as const]
+      }),
+  )
+
+  it('S117: has a section for every alert that the code writes, and for no other', () => {
+    const written = [...sources.matchAll(/logAlert\(\s*'(\w+)'/g)].map(([, code]) => code)
+    expect(written.length).toBeGreaterThan(8)
+    expect([...sections.keys()].sort()).toEqual([...new Set(written)].sort())
+    // Each code stands where it is written: one that is put together elsewhere would be missed here.
+    expect(sources.match(/logAlert\((?!\s*'|alert: string)/g)).toBeNull()
+  })
+
+  it('tells of each how to find it, what it means, what to do first and then', () => {
+    for (const [code, section] of sections) {
+      expect(section, code).toContain(`Filters: \`level\` equals \`alert\`, \`message\` equals \`${code}\`.`)
+      for (const part of ['**It means**', '**First**', '**Next**']) expect(section, code).toContain(part)
+    }
+  })
+
+  it('names the fields that the lines have', () => {
+    const calls = [...sources.matchAll(/logAlert\(\s*'(\w+)'(?:,\s*\{([^}]*)\})?/g)]
+    for (const [, code = '', fields = ''] of calls) {
+      for (const [, field] of fields.matchAll(/(\w+):/g)) {
+        expect(sections.get(code)?.split('Filters:')[0], code).toContain(`\`${field}\``)
+      }
+    }
+  })
+
+  it('knows every reason for which the audit log can be found wrong', () => {
+    const section = sections.get('audit_verification_failed')
+    const whole = [...sources.matchAll(/reason: '((?:row|rows|seal|stub|mark)_\w+)'/g)].map(
+      ([, reason]) => reason,
+    )
+    const made = ['row', 'seal', 'stub', 'mark'].flatMap((what) => [`${what}_changed`, `${what}_key_unknown`])
+    expect(whole.length).toBeGreaterThan(5)
+    for (const reason of [...whole, ...made]) expect(section).toContain(`\`${reason}\``)
+  })
+})
+
 describe('docs/storage.md', () => {
   it('has a row for every table', () => {
     const tables = globSync('migrations/*.sql').flatMap((path) =>
