@@ -11,7 +11,12 @@ import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { retire, rotate, type Session, showStatus } from '../../scripts/key-commands.ts'
 import { type KeyStore, localStore, remoteStore } from '../../scripts/key-stores.ts'
-import { forceResetStatements, SPREAD_SECONDS, TOKEN_SECONDS } from '../../scripts/key-usage.ts'
+import {
+  forceResetStatements,
+  SPREAD_SECONDS,
+  statusStatements,
+  TOKEN_SECONDS,
+} from '../../scripts/key-usage.ts'
 
 const NOW = 1_800_000_000
 const DAY = 86_400
@@ -244,6 +249,16 @@ describe('status', () => {
       `DATA_KEY_2     ${newest}  2 day(s)             newest`,
       '    named by: accounts 1, sessions 1, audit_events 1, audit_seals 1, audit_stubs 0',
     ])
+  })
+
+  it('S42: counts in every table that has a column for the id of a key', () => {
+    const tables = rows(
+      `SELECT DISTINCT t.name FROM sqlite_master AS t, pragma_table_info(t.name) AS c
+       WHERE t.type = 'table' AND (c.name LIKE '%key_id' OR c.name LIKE '%kid')`,
+    ).map(({ name }) => String(name))
+    expect(tables.length).toBeGreaterThan(3)
+    const statements = statusStatements(NOW).join('\n')
+    for (const table of tables) expect(statements).toContain(`count(*) AS uses FROM ${table} `)
   })
 
   it('names a key that is not there and that something still needs', async () => {
