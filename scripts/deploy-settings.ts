@@ -78,6 +78,6 @@ export function showSettings({ configPath, print }: Pick<Deployment, 'configPath
     throw new Error(`The Worker would not serve with the [vars] of wrangler.toml:\n  ${faults.join('\n  ')}`)
   }
   for (const { name, value, isDefault } of settings) {
-    print(`  ${name.padEnd(22)} ${value === '' ? '(none)' : value}${isDefault ? '   (default)' : ''}`)
+    print(`  ${name.padEnd(26)} ${value === '' ? '(none)' : value}${isDefault ? '   (default)' : ''}`)
   }
 }

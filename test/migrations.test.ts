@@ -12,6 +12,8 @@ const ROWS: Record<string, string> = {
     "INSERT INTO sessions (id, account_id, created_at, authenticated_at, expires_at) VALUES ('s', 1, 1, 1, 2)",
   devices: "INSERT INTO devices (id, account_id, first_seen_at, last_seen_at) VALUES ('d', 1, 1, 1)",
   account_countries: "INSERT INTO account_countries VALUES (1, 'DE', 1)",
+  throttles: "INSERT INTO throttles VALUES ('account:1', 1, 1, 1)",
+  throttle_attempts: "INSERT INTO throttle_attempts VALUES ('a', 'login 10.0.0.1', 'account:1', 1, 0)",
   link_tokens: "INSERT INTO link_tokens VALUES ('h', 1, 'password_reset', 1, 2)",
   audit_events:
     "INSERT INTO audit_events (event_id, occurred_at, event, outcome, details, key_id, mac) VALUES ('e', 1, 'x', 'success', '{}', 'k', 'm')",
@@ -82,6 +84,7 @@ describe('the migrations', () => {
         'sessions',
         'devices',
         'account_countries',
+        'throttles',
         'link_tokens',
         'service_mechanics',
       ]),
@@ -90,6 +93,7 @@ describe('the migrations', () => {
       sessions: 0,
       devices: 0,
       account_countries: 0,
+      throttles: 0,
       link_tokens: 0,
       service_mechanics: 1,
     })

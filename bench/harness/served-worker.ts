@@ -32,8 +32,13 @@ type Modules = { type: 'ESModule' | 'Text'; path: string; contents: string }[]
 
 const EMPTY_WORKER = 'export default { fetch: () => new Response("empty") }'
 
-/** Far above what a run sends: the rings are not what is measured. */
+/** Far above what a run sends: the limits are not what is measured. */
 const NO_LIMIT = { limit: 10_000_000, period: 60 as const }
+const MANY = {
+  REGISTRATIONS_PER_MINUTE: '1000',
+  SIGN_IN_ADDRESS_FAILURES: '1000',
+  SIGN_IN_ACCOUNT_FAILURES: '1000',
+}
 
 const secret = () => randomBytes(32).toString('base64url')
 
@@ -54,7 +59,7 @@ export async function serveWorker(options: ServeOptions): Promise<ServedWorker> 
         SIGN_IN_RING: { namespace_id: '1', simple: NO_LIMIT },
         REGISTRATION_RING: { namespace_id: '2', simple: NO_LIMIT },
       },
-      bindings: { SECRET_KEY: secret(), DATA_KEY: secret(), ...bindings },
+      bindings: { SECRET_KEY: secret(), DATA_KEY: secret(), ...MANY, ...bindings },
       unsafeDirectSockets: [{}],
       // The Worker logs a line per request; the table must stay readable.
       handleStructuredLogs: () => undefined,

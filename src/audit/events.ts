@@ -16,7 +16,9 @@ interface EventDetails {
   'session.refreshed': Record<never, never>
   'refresh_token.repeated': Record<never, never>
   'refresh_token.reused': { readonly counter: number; readonly expected: number }
-  'session.ended': { readonly by: 'logout' | 'limit' } | { readonly by: 'owner'; readonly ended: string }
+  'session.ended':
+    | { readonly by: 'logout' | 'limit' | 'throttle' }
+    | { readonly by: 'owner'; readonly ended: string }
   'device.added': { readonly device_id: string }
   'device.renamed': { readonly device_id: string }
   'device.forgotten': { readonly device_id: string }
@@ -26,7 +28,10 @@ interface EventDetails {
   'password.changed': Record<never, never>
   'password.reset': Record<never, never>
   'password.check_failed': Record<never, never>
+  'password.disabled': { readonly failures: number }
   'password.rehashed': { readonly from: 'imported' | 'native' }
+  'device.distrusted': { readonly device_id: string; readonly failures: number }
+  'limit.exceeded': { readonly limit: string; readonly by: LimitKeeper }
   'access.refused': { readonly method: string; readonly route: string; readonly permission: string }
   'audit.read': { readonly filters: readonly string[] }
   'audit.exported': { readonly filters: readonly string[] }
@@ -44,6 +49,9 @@ interface KeyDetails {
   readonly key_id: string
 }
 
+/** What refused an attempt. */
+export type LimitKeeper = 'ring' | 'mark' | 'address' | 'account' | 'device' | 'session' | 'email'
+
 export type AuditEventName = keyof EventDetails
 
 /** The internal reason of a failed sign-in; the answer never tells them apart. */
@@ -55,6 +63,7 @@ export type SignInFailure =
   | 'not_a_customer'
   | 'suspended'
   | 'account_changed'
+  | 'password_disabled'
 
 export interface AuditFacts<Name extends AuditEventName = AuditEventName> {
   readonly event: Name

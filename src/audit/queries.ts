@@ -101,14 +101,14 @@ export function isRecorded({ eventId }: SignedAuditEvent): SQL {
   return sql`EXISTS (SELECT 1 FROM ${auditEvents} AS written WHERE written.event_id = ${eventId})`
 }
 
-/** Counts one more event of a group. */
-export function countAuditRepeat(db: Database, groupKey: string, now: number) {
+/** Counts further events of a group. */
+export function countAuditRepeat(db: Database, groupKey: string, now: number, times: number) {
   return db
     .insert(auditRepeats)
-    .values({ groupKey, count: 1, lastAt: now })
+    .values({ groupKey, count: times, lastAt: now })
     .onConflictDoUpdate({
       target: auditRepeats.groupKey,
-      set: { count: sql`${auditRepeats.count} + 1`, lastAt: now },
+      set: { count: sql`${auditRepeats.count} + ${times}`, lastAt: now },
     })
 }
 

@@ -7,7 +7,7 @@ import type { RequestScope } from '../platform/request-scope.ts'
 import type { AuditEventName, AuditFacts } from './events.ts'
 import { countAuditRepeat, insertGroupedAuditEvent, signAuditEvent } from './queries.ts'
 
-const GROUP_SECONDS = 300
+export const GROUP_SECONDS = 300
 
 interface Refusal {
   readonly actorId: number
@@ -33,17 +33,18 @@ export async function recordRefusal(scope: RequestScope, refusal: Refusal): Prom
   })
 }
 
-/** Writes an event once for its group, and counts it otherwise. */
+/** Writes an event once for its group, and counts how often it happened. */
 export async function recordGrouped<Name extends AuditEventName>(
   scope: RequestScope,
   event: AuditFacts<Name> & { readonly groupKey: string },
+  times = 1,
 ): Promise<void> {
   const { groupKey } = event
   const row = await signAuditEvent(scope.keys.auditMac, scope.facts, event)
   await answered(
     scope.db.batch([
       insertGroupedAuditEvent(scope.db, row),
-      countAuditRepeat(scope.db, groupKey, scope.facts.now),
+      countAuditRepeat(scope.db, groupKey, scope.facts.now, times),
     ]),
   )
 }

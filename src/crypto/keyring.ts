@@ -14,6 +14,7 @@ export type KeyPurpose =
   | 'audit-mac'
   | 'audit-seal'
   | 'refresh-token'
+  | 'throttle-email'
 
 export interface PurposeKey {
   readonly id: string

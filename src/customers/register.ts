@@ -4,6 +4,7 @@ import { canonicalEmail } from '../accounts/email-address.ts'
 import { findAccountIdByEmail, insertCustomer, reserveAccountId } from '../accounts/queries.ts'
 import { accounts } from '../accounts/tables.ts'
 import { insertAuditEvent, signAuditEvent } from '../audit/queries.ts'
+import { admit, beginAttempt, NOBODY, takePlace } from '../limits/attempt.ts'
 import { hashNewPassword } from '../passwords/check.ts'
 import { answered } from '../platform/database.ts'
 import { Problem } from '../platform/problem.ts'
@@ -19,14 +20,18 @@ export interface Registration {
 
 /**
  * Makes a customer's account and gives its id.
- * @throws Problem `email_taken`, `sign_in_busy`, `unavailable`
+ * @throws Problem `too_many_requests`, `email_taken`, `sign_in_busy`, `unavailable`
  */
 export async function registerCustomer(scope: RequestScope, registration: Registration): Promise<number> {
   const { db, facts } = scope
   const { password, ...person } = registration
   const emailCanonical = canonicalEmail(person.email) ?? ''
-  const [taken] = await answered(findAccountIdByEmail(db, emailCanonical))
-  if (taken) throw new Problem('email_taken')
+  const attempt = beginAttempt(scope, 'register', NOBODY)
+  const [tally, place, [holder]] = await answered(
+    db.batch([...takePlace(db, attempt), findAccountIdByEmail(db, emailCanonical)]),
+  )
+  admit(scope, 'register', attempt, tally, place)
+  if (holder) throw new Problem('email_taken')
   const passwordHash = await hashNewPassword(scope, password)
 
   const [reserved] = await answered(reserveAccountId(db, emailCanonical))

@@ -3,7 +3,7 @@ import * as z from 'zod'
 import { canonicalEmail } from '../accounts/email-address.ts'
 import { countCustomers, listCustomers } from '../accounts/queries.ts'
 import { CUSTOMER_EXAMPLE, customerSchema, showCustomer } from '../accounts/schemas.ts'
-import { shed } from '../limits/ring.ts'
+import { limit } from '../limits/middleware.ts'
 import { refuseInvalidWithPassword } from '../passwords/validation.ts'
 import { answered } from '../platform/database.ts'
 import {
@@ -16,6 +16,7 @@ import {
   createRoutes,
   idParam,
   json,
+  limited,
   problems,
   SESSION_PROBLEMS,
 } from '../platform/openapi.ts'
@@ -54,7 +55,7 @@ const register = createRoute({
   summary: 'Register as a customer',
   description: 'One account per e-mail address, however it is spelled. Sign in afterwards.',
   security: ANYONE,
-  middleware: [shed('REGISTRATION_RING')] as const,
+  middleware: [limit('register')] as const,
   request: {
     body: body(registrationSchema, {
       first_name: 'John',
@@ -65,7 +66,7 @@ const register = createRoute({
     }),
   },
   responses: {
-    201: json(customerSchema, 'Registered', CUSTOMER_EXAMPLE),
+    201: limited(json(customerSchema, 'Registered', CUSTOMER_EXAMPLE)),
     ...problems(...BODY_PROBLEMS, 'email_taken', 'too_many_requests', 'sign_in_busy', 'unavailable'),
   },
 })

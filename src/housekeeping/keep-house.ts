@@ -15,6 +15,7 @@ import { sealAuditEvents } from '../audit/seal-rows.ts'
 import { trimAuditLog } from '../audit/trim.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import { watchKeys } from '../keys/watch-keys.ts'
+import { deleteOldAttempts, deleteOldThrottles } from '../limits/queries.ts'
 import { deleteExpiredLinkTokens } from '../passwords/queries.ts'
 import { answered, type Database, openDatabase, previousChangedOne } from '../platform/database.ts'
 import { describeKeys, loadKeys } from '../platform/keys.ts'
@@ -29,7 +30,11 @@ const MAX_ACTIONS_PER_RUN = 200
 /** Counts of refusals are of interest for a month; no longer than the rows that they count. */
 const REPEATS_KEPT_DAYS = 30
 const DAY_SECONDS = 86_400
+/** Failures at an address that belongs to no account. */
+const STRAY_THROTTLES_KEPT_DAYS = 90
 const MAX_ROWS_PER_RUN = 1_000
+/** Every failed sign-in leaves one, and they come in floods. */
+const MAX_ATTEMPTS_PER_RUN = 10_000
 
 export async function keepHouse(env: Env): Promise<void> {
   const outcome = readSettings(env)
@@ -43,12 +48,14 @@ export async function keepHouse(env: Env): Promise<void> {
   const keys = await loadKeys(settings)
   const recorded = await recordOperatorActions(db, keys.auditMac, now)
   await watchKeys(db, keys.auditMac, await describeKeys(settings), settings.keyMaxAgeDays, now)
-  const [sessions, links, repeats, devices] = await answered(
+  const [sessions, links, repeats, devices, attempts, throttles] = await answered(
     db.batch([
       deleteExpiredSessions(db, now, MAX_ROWS_PER_RUN),
       deleteExpiredLinkTokens(db, now, MAX_ROWS_PER_RUN),
       deleteOldAuditRepeats(db, now - REPEATS_KEPT_DAYS * DAY_SECONDS, MAX_ROWS_PER_RUN),
       deleteUnseenDevices(db, now, MAX_ROWS_PER_RUN),
+      deleteOldAttempts(db, now - settings.signInAddressSeconds, MAX_ATTEMPTS_PER_RUN),
+      deleteOldThrottles(db, now - STRAY_THROTTLES_KEPT_DAYS * DAY_SECONDS, MAX_ROWS_PER_RUN),
     ]),
   )
   const { sealed, isMarked } = await sealAuditEvents(db, env.KV, keys, now)
@@ -61,6 +68,8 @@ export async function keepHouse(env: Env): Promise<void> {
     link_tokens: links.meta.changes,
     audit_repeats: repeats.meta.changes,
     devices: devices.meta.changes,
+    throttle_attempts: attempts.meta.changes,
+    throttles: throttles.meta.changes,
     audit_events_sealed: sealed,
     audit_seals_renewed: resealed,
     audit_events_removed: trimmed,

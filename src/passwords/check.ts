@@ -38,19 +38,25 @@ export type PasswordVerdict =
       readonly rehash?: { readonly hash: string; readonly from: 'imported' | 'native' }
     }
 
+interface CheckOptions {
+  /** Whether a match of an old form gives the new form, which costs a further derivation. */
+  readonly mayRehash: boolean
+}
+
 /**
- * Whether the password made the stored hash; with a match of an old form, also the new form.
+ * Whether the password made the stored hash.
  * @throws Problem `sign_in_busy` when no turn is to be had
  */
 export async function checkPassword(
   scope: RequestScope,
   password: string,
   stored: string | null | undefined,
+  options: CheckOptions,
 ): Promise<PasswordVerdict> {
   const native = parsePasswordHash(stored ?? '')
-  if (native) return checkNative(scope, password, native)
+  if (native) return checkNative(scope, password, native, options)
   const imported = parseWerkzeugHash(stored ?? '')
-  if (imported) return checkImported(scope, password, imported)
+  if (imported) return checkImported(scope, password, imported, options)
   if (stored) logAlert('password_hash_unreadable')
   await checkDecoy(scope, password)
   return { matches: false, reason: 'no_password_set' }
@@ -68,6 +74,7 @@ async function checkNative(
   scope: RequestScope,
   password: string,
   stored: PasswordHash,
+  { mayRehash }: CheckOptions,
 ): Promise<PasswordVerdict> {
   const { byId, newest } = scope.keys.pepper
   const matches = await inTurn(nativeLane, scope, (breathe) =>
@@ -80,7 +87,7 @@ async function checkNative(
     return { matches: false, reason: 'password_key_missing' }
   }
   if (!matches) return { matches: false, reason: 'wrong_password' }
-  if (isCurrentHash(stored, newest)) return { matches: true }
+  if (!mayRehash || isCurrentHash(stored, newest)) return { matches: true }
   return withRehash(scope, password, 'native')
 }
 
@@ -88,10 +95,12 @@ async function checkImported(
   scope: RequestScope,
   password: string,
   stored: WerkzeugHash,
+  { mayRehash }: CheckOptions,
 ): Promise<PasswordVerdict> {
   const lane = needsSlowLane(stored) ? importedLane : nativeLane
   const matches = await inTurn(lane, scope, (breathe) => verifyWerkzeugHash(password, stored, breathe))
   if (!matches) return { matches: false, reason: 'wrong_password' }
+  if (!mayRehash) return { matches: true }
   return withRehash(scope, password, 'imported')
 }
 

@@ -1,6 +1,15 @@
 /** Setting a password by a one-time link: single use, no session comes of it, every session ends. */
 import { insertAuditEvent, signAuditEvent } from '../audit/queries.ts'
 import { hashToken } from '../crypto/digest.ts'
+import {
+  admit,
+  announceSuccess,
+  beginAttempt,
+  NOBODY,
+  recordAddressFailure,
+  takePlace,
+} from '../limits/attempt.ts'
+import { deleteAttempt, deleteThrottlesOf } from '../limits/queries.ts'
 import { answered } from '../platform/database.ts'
 import { Problem } from '../platform/problem.ts'
 import type { RequestScope } from '../platform/request-scope.ts'
@@ -12,13 +21,20 @@ import { consumeLinkTokens, findLinkTokenAccount, isLiveLinkToken, updatePasswor
 
 /**
  * Sets the password that the link's account will sign in with.
- * @throws Problem `link_token_invalid`, `validation_failed`, `sign_in_busy`, `unavailable`
+ * @throws Problem `too_many_requests`, `link_token_invalid`, `validation_failed`, `sign_in_busy`, `unavailable`
  */
 export async function resetPassword(scope: RequestScope, token: string, password: string): Promise<void> {
   const { db, settings, facts } = scope
   const tokenHash = await hashToken(token)
-  const [account] = await answered(findLinkTokenAccount(db, tokenHash, facts.now))
-  if (!account) throw new Problem('link_token_invalid')
+  const attempt = beginAttempt(scope, 'reset', NOBODY)
+  const [tally, taken, [account]] = await answered(
+    db.batch([...takePlace(db, attempt), findLinkTokenAccount(db, tokenHash, facts.now)]),
+  )
+  const place = admit(scope, 'reset', attempt, tally, taken)
+  if (!account) {
+    await recordAddressFailure(scope, place)
+    throw new Problem('link_token_invalid')
+  }
   const faults = findPasswordFaults(password, {
     ...account,
     minLength: settings.passwordMinLength,
@@ -41,9 +57,16 @@ export async function resetPassword(scope: RequestScope, token: string, password
       updatePassword(db, account.id, passwordHash, facts.now, isLive),
       insertAuditEvent(db, event, isLive),
       deleteSessionsOf(db, account.id, isLive),
+      // The password that was guessed at is gone, and with it what stood against it.
+      deleteThrottlesOf(db, account.id, isLive),
+      deleteAttempt(db, attempt.id, isLive),
       consumeLinkTokens(db, account.id, isLive),
     ]),
   )
-  if (changed.length === 0) throw new Problem('link_token_invalid')
+  if (changed.length === 0) {
+    await recordAddressFailure(scope, place)
+    throw new Problem('link_token_invalid')
+  }
+  announceSuccess(scope, place)
   scope.waitUntil(markEnded(scope.kv, ended, 'session_ended', facts.now))
 }

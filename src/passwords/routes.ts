@@ -1,6 +1,6 @@
 /** /auth/password: what a person without a session can do about a password. */
 import * as z from 'zod'
-import { shed } from '../limits/ring.ts'
+import { limit } from '../limits/middleware.ts'
 import {
   ANYONE,
   BODY_PROBLEMS,
@@ -8,6 +8,7 @@ import {
   createRoute,
   createRoutes,
   json,
+  limited,
   problems,
 } from '../platform/openapi.ts'
 import { resetPassword } from './reset.ts'
@@ -23,7 +24,7 @@ const resetRoute = createRoute({
   summary: 'Set a password by a one-time link token',
   security: ANYONE,
   description: 'Uses up the token and ends every session of the account. Sign in afterwards.',
-  middleware: [shed('SIGN_IN_RING')] as const,
+  middleware: [limit('reset')] as const,
   request: {
     body: body(z.strictObject({ token: linkToken, password: newPassword }), {
       token: 'Yk0bq1rP2sV3tX4wZ5aB6cD7eF8gH9iJ0kL1mN2oP3Q',
@@ -31,9 +32,11 @@ const resetRoute = createRoute({
     }),
   },
   responses: {
-    200: json(z.object({ message: z.string() }), 'The password is set', {
-      message: 'Password reset successfully',
-    }),
+    200: limited(
+      json(z.object({ message: z.string() }), 'The password is set', {
+        message: 'Password reset successfully',
+      }),
+    ),
     ...problems(...BODY_PROBLEMS, 'link_token_invalid', 'too_many_requests', 'sign_in_busy', 'unavailable'),
   },
 })

@@ -11,6 +11,7 @@ export interface Keys {
   readonly auditMac: Keyring
   readonly auditSeal: Keyring
   readonly refreshToken: Keyring
+  readonly throttleEmail: Keyring
 }
 
 const derived = new WeakMap<Settings, Keys>()
@@ -20,16 +21,18 @@ export async function loadKeys(settings: Settings): Promise<Keys> {
   if (known) return known
   const signing = bytesOf(settings.secretKeys)
   const data = bytesOf(settings.dataKeys)
-  const [accessToken, cursor, csrf, pepper, auditMac, auditSeal, refreshToken] = await Promise.all([
-    deriveKeyring(signing, 'access-token'),
-    deriveKeyring(signing, 'cursor'),
-    deriveKeyring(signing, 'csrf'),
-    deriveKeyring(data, 'password-pepper'),
-    deriveKeyring(data, 'audit-mac'),
-    deriveKeyring(data, 'audit-seal'),
-    deriveKeyring(data, 'refresh-token'),
-  ])
-  const keys = { accessToken, cursor, csrf, pepper, auditMac, auditSeal, refreshToken }
+  const [accessToken, cursor, csrf, pepper, auditMac, auditSeal, refreshToken, throttleEmail] =
+    await Promise.all([
+      deriveKeyring(signing, 'access-token'),
+      deriveKeyring(signing, 'cursor'),
+      deriveKeyring(signing, 'csrf'),
+      deriveKeyring(data, 'password-pepper'),
+      deriveKeyring(data, 'audit-mac'),
+      deriveKeyring(data, 'audit-seal'),
+      deriveKeyring(data, 'refresh-token'),
+      deriveKeyring(data, 'throttle-email'),
+    ])
+  const keys = { accessToken, cursor, csrf, pepper, auditMac, auditSeal, refreshToken, throttleEmail }
   // Two first requests may both derive; the values are equal, so either may stay.
   derived.set(settings, keys)
   return keys

@@ -24,6 +24,7 @@ export const observe = createMiddleware<AppEnv>(async function observe(c, next) 
   await next()
   const { headers } = c.res
   headers.set('X-Request-Id', facts.requestId)
+  for (const [name, value] of Object.entries(c.get('scope')?.answerHeaders ?? {})) headers.set(name, value)
   // Nearly every answer is for one person; what is not says so itself.
   if (!headers.has('Cache-Control')) headers.set('Cache-Control', 'no-store')
   if (!headers.has('Content-Security-Policy')) headers.set('Content-Security-Policy', NO_CONTENT_POLICY)
@@ -70,13 +71,14 @@ export const requireSettings = createMiddleware<AppEnv>(async function requireSe
   c.set('scope', {
     db: openDatabase(c.env.DB),
     kv: c.env.KV,
-    signInRing: c.env.SIGN_IN_RING,
+    rings: { signIn: c.env.SIGN_IN_RING, registration: c.env.REGISTRATION_RING },
     settings: outcome.settings,
     keys: await loadKeys(outcome.settings),
     facts: c.get('facts'),
     waitUntil: (promise) => c.executionCtx.waitUntil(promise),
     signal: c.req.raw.signal,
     arrivals,
+    answerHeaders: {},
   })
   await next()
 })
@@ -97,7 +99,7 @@ export const allowOrigins = createMiddleware<AppEnv>(async function allowOrigins
     origin,
     allowMethods: METHODS,
     allowHeaders: ['Authorization', 'Content-Type', 'Device-Token'],
-    exposeHeaders: ['X-Request-Id', 'Retry-After', 'WWW-Authenticate'],
+    exposeHeaders: ['X-Request-Id', 'Retry-After', 'RateLimit', 'RateLimit-Policy', 'WWW-Authenticate'],
     maxAge: 600,
   })(c, next)
 })

@@ -75,10 +75,23 @@ export function onlyProblems(...codes: ProblemCode[]): Record<never, never> {
     const { status } = problemKind(code)
     byStatus.set(status, (byStatus.get(status) ?? new Set()).add(code))
   }
-  return Object.fromEntries([...byStatus].map(([status, set]) => [status, problemAnswer(status, [...set])]))
+  const isLimited = codes.includes('too_many_requests')
+  return Object.fromEntries(
+    [...byStatus].map(([status, set]) => [status, problemAnswer(status, [...set], isLimited)]),
+  )
 }
 
 const textHeader = (description: string) => ({ description, schema: { type: 'string' as const } })
+
+/** What an answer of a limited route says of the limit (draft-ietf-httpapi-ratelimit-headers-10). */
+const RATE_LIMIT_HEADERS = {
+  RateLimit: textHeader(
+    'How many attempts are left, and the seconds until there are more: `"login";r=4;t=60`',
+  ),
+  'RateLimit-Policy': textHeader(
+    'The limit: so many attempts, and the seconds of the first wait: `"login";q=5;w=60`',
+  ),
+}
 
 /** The headers that come with a status. */
 const PROBLEM_HEADERS: Record<number, Record<string, ReturnType<typeof textHeader>>> = {
@@ -87,14 +100,16 @@ const PROBLEM_HEADERS: Record<number, Record<string, ReturnType<typeof textHeade
   503: { 'Retry-After': textHeader('Seconds to wait') },
 }
 
-function problemAnswer(status: number, codes: ProblemCode[]) {
+function problemAnswer(status: number, codes: ProblemCode[], isLimited: boolean) {
   // Not by `new Problem`: hundreds of stack traces would be taken at every start of an isolate.
   const example = (code: ProblemCode) =>
     problemBody({ code, detail: problemKind(code).detail, errors: undefined }, 'kQ3vX0cYw2mJm0l8s5q7Fg')
   const examples = Object.fromEntries(codes.map((code) => [code, { value: example(code) }]))
   return {
     description: codes.map((code) => `\`${code}\`: ${problemKind(code).title}`).join('; '),
-    ...(PROBLEM_HEADERS[status] && { headers: PROBLEM_HEADERS[status] }),
+    ...(PROBLEM_HEADERS[status] && {
+      headers: { ...PROBLEM_HEADERS[status], ...(isLimited && status < 500 && RATE_LIMIT_HEADERS) },
+    }),
     content: { 'application/problem+json': { schema: problemSchema, examples } },
   }
 }
@@ -105,6 +120,11 @@ export function json<Schema extends z.ZodType>(schema: Schema, description: stri
     description,
     content: { 'application/json': { schema, ...(example !== undefined && { example }) } },
   }
+}
+
+/** The success of a limited route. */
+export function limited<Answer extends object>(answer: Answer) {
+  return { ...answer, headers: RATE_LIMIT_HEADERS }
 }
 
 /** A route's answer as a file of NDJSON, a JSON object a line. */

@@ -195,7 +195,8 @@ export const PROBLEMS = {
     status: 429,
     title: 'Too many requests',
     detail: 'Please wait and try again',
-    explanation: 'This address has made too many attempts. Retry-After says how many seconds to wait.',
+    explanation:
+      'Too many attempts from this address, or at this account. Retry-After says how many seconds to wait.',
   },
   internal_error: {
     status: 500,

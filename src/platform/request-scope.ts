@@ -9,10 +9,12 @@ import type { Env, Settings } from './settings.ts'
 export interface RequestScope extends Attempt {
   readonly db: Database
   readonly kv: KVNamespace
-  readonly signInRing: RateLimit
+  readonly rings: { readonly signIn: RateLimit; readonly registration: RateLimit }
   readonly settings: Settings
   readonly keys: Keys
   readonly facts: RequestFacts
+  /** Headers that come with the answer whatever it will be. */
+  readonly answerHeaders: Record<string, string>
 }
 
 export interface AppEnv {

@@ -22,6 +22,15 @@ const wholeNumber = (min: number, max: number, fallback: number) =>
     .pipe(z.int().min(min).max(max))
     .default(fallback)
 
+/** The waits between attempts, in minutes, growing. */
+const minutesList = (fallback: number[]) =>
+  z
+    .string()
+    .regex(/^[1-9]\d{0,3}(,[1-9]\d{0,3}){0,19}$/)
+    .transform((list) => list.split(',').map(Number))
+    .refine((minutes) => minutes.every((one, i) => one >= (minutes[i - 1] ?? 0)))
+    .default(fallback)
+
 /** A claim's text: short enough that no token gets longer than what is accepted back. */
 const claimText = (fallback: string) =>
   z
@@ -38,6 +47,14 @@ const variables = z.object({
   KEY_MAX_AGE_DAYS: wholeNumber(1, 3_650, 90),
   // A typing error must not empty the log: less than a month is refused, but for 0.
   AUDIT_RETENTION_DAYS: wholeNumber(0, 3_650, 400).refine((days) => days === 0 || days >= 30),
+  REGISTRATIONS_PER_MINUTE: wholeNumber(1, 1_000, 5),
+  SIGN_IN_ADDRESS_FAILURES: wholeNumber(1, 1_000, 20),
+  SIGN_IN_ADDRESS_SECONDS: wholeNumber(60, 3_600, 300),
+  SIGN_IN_ACCOUNT_FAILURES: wholeNumber(1, 1_000, 5),
+  SIGN_IN_WAIT_MINUTES: minutesList([1, 2, 4, 8, 15]),
+  // NIST SP 800-63B-4 §3.2.2: at most 100.
+  PASSWORD_MAX_FAILURES: wholeNumber(1, 100, 100),
+  DEVICE_MAX_FAILURES: wholeNumber(1, 100, 20),
   ALLOWED_ORIGINS: z
     .string()
     .default('')
@@ -70,6 +87,18 @@ export interface Settings {
   readonly keyMaxAgeDays: number
   /** How long audit events are kept; 0 is for ever. */
   readonly auditRetentionDays: number
+  /** Of one address. */
+  readonly registrationsPerMinute: number
+  readonly signInAddressFailures: number
+  /** The window in which they count. */
+  readonly signInAddressSeconds: number
+  /** In a row, before there is a wait. */
+  readonly signInAccountFailures: number
+  readonly signInWaitMinutes: readonly number[]
+  /** In a row, until the password is disabled. */
+  readonly passwordMaxFailures: number
+  /** In a row, until a device is not known any more. */
+  readonly deviceMaxFailures: number
   /** Exact origins that may call from a browser. */
   readonly allowedOrigins: readonly string[]
   /** Signing secrets, oldest first. */
@@ -112,6 +141,13 @@ export function parseSettings(env: Record<string, unknown>): SettingsOutcome {
       freshAuthSeconds: vars.data.FRESH_AUTH_SECONDS,
       keyMaxAgeDays: vars.data.KEY_MAX_AGE_DAYS,
       auditRetentionDays: vars.data.AUDIT_RETENTION_DAYS,
+      registrationsPerMinute: vars.data.REGISTRATIONS_PER_MINUTE,
+      signInAddressFailures: vars.data.SIGN_IN_ADDRESS_FAILURES,
+      signInAddressSeconds: vars.data.SIGN_IN_ADDRESS_SECONDS,
+      signInAccountFailures: vars.data.SIGN_IN_ACCOUNT_FAILURES,
+      signInWaitMinutes: vars.data.SIGN_IN_WAIT_MINUTES,
+      passwordMaxFailures: vars.data.PASSWORD_MAX_FAILURES,
+      deviceMaxFailures: vars.data.DEVICE_MAX_FAILURES,
       allowedOrigins: vars.data.ALLOWED_ORIGINS,
       secretKeys: secretKeys.keys,
       dataKeys: dataKeys.keys,

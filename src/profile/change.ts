@@ -2,7 +2,7 @@
  * Changing a profile, one's own or (names and phone, e-mail by an admin) another person's. One batch
  * changes the row, writes the audit rows and, with a new password, ends every other session.
  */
-import { and, type SQL, sql } from 'drizzle-orm'
+import { and, sql } from 'drizzle-orm'
 import type { BatchItem } from 'drizzle-orm/batch'
 import { reachOf } from '../access/roles.ts'
 import { canonicalEmail } from '../accounts/email-address.ts'
@@ -14,7 +14,8 @@ import {
 } from '../accounts/queries.ts'
 import type { AuditEventName, AuditFacts } from '../audit/events.ts'
 import { insertAuditEvent, isRecorded, type SignedAuditEvent, signAuditEvent } from '../audit/queries.ts'
-import { spend } from '../limits/ring.ts'
+import { deleteThrottlesOf } from '../limits/queries.ts'
+import { passRings } from '../limits/ring.ts'
 import { hashNewPassword } from '../passwords/check.ts'
 import { consumeLinkTokens } from '../passwords/queries.ts'
 import { answered, previousChangedOne } from '../platform/database.ts'
@@ -23,12 +24,12 @@ import type { RequestScope } from '../platform/request-scope.ts'
 import { markEnded } from '../sessions/blacklist.ts'
 import type { Actor } from '../sessions/guard.ts'
 import { deleteSessionsOf, isLiveSession } from '../sessions/queries.ts'
-import { requireFreshness, whyRefused } from './freshness.ts'
+import { type Proof, requireFreshness, whyRefused } from './freshness.ts'
 import { PROFILE_FIELDS, type ProfileInput } from './schemas.ts'
 
 /**
  * Applies any subset of the fields and gives the profile as it is then.
- * @throws Problem `input_missing`, `forbidden`, `reauthentication_required`, `invalid_credentials`, `email_taken`,
+ * @throws Problem `input_missing`, `forbidden`, `reauthentication_required`, `invalid_credentials`, `too_many_requests`, `email_taken`,
  *   `invalid_token` (the session ended meanwhile), `sign_in_busy`, `unavailable`
  */
 export async function changeProfile(
@@ -43,9 +44,11 @@ export async function changeProfile(
   const isSensitive = input.password !== undefined || changes.email !== undefined
   // Whatever derives a key spends from the ring first: one token must not fill the queue for everybody.
   if (input.password !== undefined || input.current_password !== undefined) {
-    await spend(scope.signInRing, scope.facts.address)
+    await passRings(scope, 'password')
   }
-  const proof = isSensitive ? await requireFreshness(scope, actor, input.current_password) : undefined
+  const proof = isSensitive
+    ? await requireFreshness(scope, actor, input.current_password)
+    : { condition: undefined, cleared: [] }
   if (input.password !== undefined) changes.passwordHash = await hashNewPassword(scope, input.password)
   if (Object.keys(changes).length === 0) return target
   return writeChanges(scope, actor, target, changes, proof)
@@ -78,11 +81,11 @@ async function writeChanges(
   actor: Actor,
   target: Profile,
   changes: ProfileChanges,
-  proof: SQL | undefined,
+  { condition, cleared }: Proof,
 ): Promise<Profile> {
   const { db, facts } = scope
   // A logout or password change that happened during a derivation must win.
-  const allowed = and(isLiveSession(actor.session.id, facts.now), proof) ?? sql`false`
+  const allowed = and(isLiveSession(actor.session.id, facts.now), condition) ?? sql`false`
   const events = await Promise.all(eventsOf(actor, target, changes).map((event) => sign(scope, event)))
   const followUps: BatchItem<'sqlite'>[] = events.map((event) =>
     insertAuditEvent(db, event, previousChangedOne),
@@ -92,6 +95,8 @@ async function writeChanges(
   // A link that was sent before must not undo the change: neither reset the new password, nor from the old address.
   const isSensitive = changes.passwordHash !== undefined || changes.email !== undefined
   if (isSensitive) followUps.push(consumeLinkTokens(db, target.id, held))
+  if (changes.passwordHash !== undefined) followUps.push(deleteThrottlesOf(db, target.id, held))
+  followUps.push(...cleared)
   const endOthers =
     changes.passwordHash === undefined
       ? []

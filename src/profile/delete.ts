@@ -2,7 +2,7 @@
 import { and, sql } from 'drizzle-orm'
 import { deleteCustomer, type Profile } from '../accounts/queries.ts'
 import { insertAuditEvent, signAuditEvent } from '../audit/queries.ts'
-import { spend } from '../limits/ring.ts'
+import { passRings } from '../limits/ring.ts'
 import { answered, previousChangedOne } from '../platform/database.ts'
 import type { RequestScope } from '../platform/request-scope.ts'
 import { markEnded } from '../sessions/blacklist.ts'
@@ -12,7 +12,7 @@ import { requireFreshness, whyRefused } from './freshness.ts'
 
 /**
  * Deletes a customer's account with its sessions and link tokens.
- * @throws Problem `reauthentication_required`, `invalid_credentials`, `invalid_token` (the session
+ * @throws Problem `reauthentication_required`, `invalid_credentials`, `too_many_requests`, `invalid_token` (the session
  *   ended meanwhile), `sign_in_busy`, `unavailable`
  */
 export async function deleteAccount(
@@ -22,9 +22,9 @@ export async function deleteAccount(
   currentPassword: string | undefined,
 ): Promise<void> {
   const { db, facts } = scope
-  if (currentPassword !== undefined) await spend(scope.signInRing, facts.address)
-  const proof = await requireFreshness(scope, actor, currentPassword)
-  const allowed = and(isLiveSession(actor.session.id, facts.now), proof) ?? sql`false`
+  if (currentPassword !== undefined) await passRings(scope, 'password')
+  const { condition, cleared } = await requireFreshness(scope, actor, currentPassword)
+  const allowed = and(isLiveSession(actor.session.id, facts.now), condition) ?? sql`false`
   const event = await signAuditEvent(scope.keys.auditMac, facts, {
     event: 'account.deleted',
     outcome: 'success',
@@ -38,6 +38,7 @@ export async function deleteAccount(
       listSessionIds(db, target.id),
       deleteCustomer(db, target.id, allowed),
       insertAuditEvent(db, event, previousChangedOne),
+      ...cleared,
     ]),
   )
   if (deleted.meta.changes === 0) throw await whyRefused(scope, actor)

@@ -2,34 +2,57 @@
  * Proof that the person is still there (NIST SP 800-63B-4 §2.2.3): a recent sign-in, or the current
  * password in the same request.
  */
-import type { SQL } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
+import type { BatchItem } from 'drizzle-orm/batch'
 import { findPasswordHash, hasPasswordHash } from '../accounts/queries.ts'
 import { insertAuditEvent, signAuditEvent } from '../audit/queries.ts'
+import {
+  admit,
+  announceSuccess,
+  beginAttempt,
+  clearFailures,
+  type Place,
+  recordFailure,
+  sessionKey,
+  sessionSubject,
+  takePlace,
+} from '../limits/attempt.ts'
+import { SESSION_MAX_FAILURES } from '../limits/policy.ts'
+import { hasFailures } from '../limits/queries.ts'
 import { checkPassword } from '../passwords/check.ts'
-import { answered } from '../platform/database.ts'
+import { answered, previousChangedOne } from '../platform/database.ts'
 import { Problem, reauthenticationRequired } from '../platform/problem.ts'
 import type { RequestScope } from '../platform/request-scope.ts'
+import { markEnded } from '../sessions/blacklist.ts'
 import type { Actor, Session } from '../sessions/guard.ts'
-import { findSession } from '../sessions/queries.ts'
+import { deleteSessionsOf, findSession } from '../sessions/queries.ts'
 
 /** Whether a sign-in is recent enough; a limit of 0 seconds means never. */
 export function isFresh(session: Session, freshAuthSeconds: number, now: number): boolean {
   return now - session.authenticatedAt < freshAuthSeconds
 }
 
+/** What allows a change, and what its batch writes of the attempt that proved it. */
+export interface Proof {
+  /** It holds as long as the password that was checked stays the password. */
+  readonly condition: SQL | undefined
+  readonly cleared: readonly BatchItem<'sqlite'>[]
+}
+
 /**
- * Requires the proof. A current password that is sent is checked even where it is not needed, and the
- * condition returned holds as long as it stays the password. The caller spends from the ring before.
- * @throws Problem `reauthentication_required`, `invalid_credentials`, `sign_in_busy`
+ * Requires the proof. A current password that is sent is checked even where it is not needed. The caller passes
+ * the rings before.
+ * @throws Problem `reauthentication_required`, `invalid_credentials`, `too_many_requests`, `sign_in_busy`
  */
 export async function requireFreshness(
   scope: RequestScope,
   actor: Actor,
   currentPassword: string | undefined,
-): Promise<SQL | undefined> {
+): Promise<Proof> {
   const { settings, facts } = scope
   if (currentPassword !== undefined) return requireCurrentPassword(scope, actor, currentPassword)
-  if (isFresh(actor.session, settings.freshAuthSeconds, facts.now)) return undefined
+  if (isFresh(actor.session, settings.freshAuthSeconds, facts.now))
+    return { condition: undefined, cleared: [] }
   throw reauthenticationRequired(settings.freshAuthSeconds)
 }
 
@@ -48,27 +71,55 @@ export async function whyRefused(scope: RequestScope, actor: Actor): Promise<Pro
 }
 
 /**
- * Requires the password in use, and gives the condition that it still is.
- * @throws Problem `invalid_credentials`, `sign_in_busy`
+ * Requires the password in use. A wrong one counts like a failed sign-in, in the account's row too; but whether
+ * there is an attempt left is counted by session. So strangers who fail to sign in cannot keep the owner from
+ * changing the password, and a stolen access token guesses `SESSION_MAX_FAILURES` times, with growing waits,
+ * before its session ends. A right one ends the account's count: it proves what a sign-in would.
+ * @throws Problem `invalid_credentials`, `too_many_requests`, `sign_in_busy`
  */
 export async function requireCurrentPassword(
   scope: RequestScope,
   actor: Actor,
   password: string,
-): Promise<SQL> {
+): Promise<Proof> {
   const { id } = actor.account
-  const [stored] = await answered(findPasswordHash(scope.db, id))
-  const verdict = await checkPassword(scope, password, stored?.passwordHash)
-  if (verdict.matches && stored?.passwordHash) return hasPasswordHash(id, stored.passwordHash)
-  const event = await signAuditEvent(scope.keys.auditMac, scope.facts, {
+  const attempt = beginAttempt(scope, 'password', sessionSubject(actor.session.id, id))
+  const [tally, taken, [stored]] = await answered(
+    scope.db.batch([...takePlace(scope.db, attempt), findPasswordHash(scope.db, id)]),
+  )
+  const place = admit(scope, 'password', attempt, tally, taken)
+  const verdict = await checkPassword(scope, password, stored?.passwordHash, { mayRehash: false })
+  if (verdict.matches && stored?.passwordHash) {
+    announceSuccess(scope, place)
+    const cleared = clearFailures(scope, place, sql`true`)
+    return { condition: hasPasswordHash(id, stored.passwordHash), cleared }
+  }
+  await failCheck(scope, actor, place, verdict.matches ? 'no_password_set' : verdict.reason)
+  throw new Problem('invalid_credentials', { detail: 'Current password is incorrect' })
+}
+
+async function failCheck(scope: RequestScope, actor: Actor, place: Place, reason: string): Promise<void> {
+  const { db, keys, facts, kv } = scope
+  const { id } = actor.account
+  const who = { actorId: id, subjectId: id, sessionId: actor.session.id }
+  const failed = await signAuditEvent(keys.auditMac, facts, {
+    ...who,
     event: 'password.check_failed',
     outcome: 'failure',
-    reason: verdict.matches ? 'no_password_set' : verdict.reason,
-    actorId: id,
-    subjectId: id,
-    sessionId: actor.session.id,
+    reason,
     details: {},
   })
-  await answered(insertAuditEvent(scope.db, event))
-  throw new Problem('invalid_credentials', { detail: 'Current password is incorrect' })
+  const ended = await signAuditEvent(keys.auditMac, facts, {
+    ...who,
+    event: 'session.ended',
+    outcome: 'refused',
+    details: { by: 'throttle' },
+  })
+  const isSpent = hasFailures(sessionKey(actor.session.id), '>=', SESSION_MAX_FAILURES)
+  const failures = await recordFailure(scope, place, failed, [
+    deleteSessionsOf(db, id, isSpent, { only: actor.session.id }),
+    insertAuditEvent(db, ended, previousChangedOne),
+  ])
+  if (failures < SESSION_MAX_FAILURES) return
+  scope.waitUntil(markEnded(kv, [actor.session], 'session_ended', facts.now))
 }

@@ -2,7 +2,7 @@
 import * as z from 'zod'
 import { PERMISSIONS, permissionsOf } from '../access/roles.ts'
 import { accountSchema, CUSTOMER_EXAMPLE, showAccount } from '../accounts/schemas.ts'
-import { shed } from '../limits/ring.ts'
+import { limit } from '../limits/middleware.ts'
 import { triedPassword } from '../passwords/schemas.ts'
 import { refuseInvalidWithPassword } from '../passwords/validation.ts'
 import {
@@ -12,6 +12,7 @@ import {
   createRoute,
   createRoutes,
   json,
+  limited,
   problems,
   SESSION_PROBLEMS,
 } from '../platform/openapi.ts'
@@ -116,17 +117,19 @@ const stepUpRoute = createRoute({
     'For what asks for a recent sign-in, without a new one. Other sessions of the account stay as they are.',
   security: bearer('profile:write'),
   'x-permission': 'profile:write',
-  middleware: [requireSession({ permission: 'profile:write' }), shed('SIGN_IN_RING')] as const,
+  middleware: [requireSession({ permission: 'profile:write' }), limit('password')] as const,
   request: {
     body: body(z.strictObject({ password: triedPassword }).meta({ id: 'StepUp' }), {
       password: 'securepassword123',
     }),
   },
   responses: {
-    200: json(z.object({ message: z.string(), fresh_until: z.iso.datetime() }), 'The session is fresh', {
-      message: 'Step-up successful',
-      fresh_until: '2026-01-15T10:10:00.000Z',
-    }),
+    200: limited(
+      json(z.object({ message: z.string(), fresh_until: z.iso.datetime() }), 'The session is fresh', {
+        message: 'Step-up successful',
+        fresh_until: '2026-01-15T10:10:00.000Z',
+      }),
+    ),
     ...problems(
       ...CHANGE_PROBLEMS,
       'forbidden',

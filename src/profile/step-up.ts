@@ -1,5 +1,5 @@
 /** Stepping up: the person proves again who they are, and the session counts as fresh from then on. */
-import { and } from 'drizzle-orm'
+import { and, sql } from 'drizzle-orm'
 import { insertAuditEvent, signAuditEvent } from '../audit/queries.ts'
 import { answered, previousChangedOne } from '../platform/database.ts'
 import type { RequestScope } from '../platform/request-scope.ts'
@@ -9,13 +9,13 @@ import { requireCurrentPassword, whyRefused } from './freshness.ts'
 
 /**
  * Checks the password and makes this session, no other, as fresh as a new sign-in. Gives the time until
- * which it counts, in unix seconds. The caller spends from the ring before.
- * @throws Problem `invalid_credentials`, `invalid_token` (the session ended meanwhile), `sign_in_busy`,
- *   `unavailable`
+ * which it counts, in unix seconds. The caller passes the rings before.
+ * @throws Problem `invalid_credentials`, `too_many_requests`, `invalid_token` (the session ended meanwhile),
+ *   `sign_in_busy`, `unavailable`
  */
 export async function stepUp(scope: RequestScope, actor: Actor, password: string): Promise<number> {
   const { db, facts, keys, settings } = scope
-  const proof = await requireCurrentPassword(scope, actor, password)
+  const { condition, cleared } = await requireCurrentPassword(scope, actor, password)
   const event = await signAuditEvent(keys.auditMac, facts, {
     event: 'session.stepped_up',
     outcome: 'success',
@@ -25,11 +25,12 @@ export async function stepUp(scope: RequestScope, actor: Actor, password: string
     details: { methods: ['password'] },
   })
   // A logout or password change that happened during the derivation must win.
-  const allowed = and(isLiveSession(actor.session.id, facts.now), proof) ?? proof
+  const allowed = and(isLiveSession(actor.session.id, facts.now), condition) ?? sql`false`
   const [fresh] = await answered(
     db.batch([
       updateAuthenticatedAt(db, actor.session.id, facts.now, allowed),
       insertAuditEvent(db, event, previousChangedOne),
+      ...cleared,
     ]),
   )
   if (fresh.length === 0) throw await whyRefused(scope, actor)

@@ -1,6 +1,5 @@
 /** Devices: where somebody has signed in to one account. */
-import { and, desc, eq, gt, isNotNull, or, type SQL, sql } from 'drizzle-orm'
-import { accounts } from '../accounts/tables.ts'
+import { and, desc, eq, gt, isNotNull, type SQL, sql } from 'drizzle-orm'
 import type { Database } from '../platform/database.ts'
 import type { RequestFacts } from '../platform/request-facts.ts'
 import { accountCountries, devices, sessions } from './tables.ts'
@@ -11,23 +10,6 @@ export const DEVICE_KNOWN_SECONDS = 15_552_000
 
 /** Of one account. Clients that keep no device token are a new device at each sign-in. */
 export const MAX_DEVICES = 50
-
-/** Of a device of this account that is known by the token. */
-export function isKnownBy(tokenHash: string, now: number): SQL | undefined {
-  return and(
-    or(eq(devices.tokenHash, tokenHash), eq(devices.previousTokenHash, tokenHash)),
-    gt(devices.lastSeenAt, now - DEVICE_KNOWN_SECONDS),
-  )
-}
-
-/** The device of the account with this e-mail address that is known by the token. */
-export function findKnownDevice(db: Database, emailCanonical: string, tokenHash: string, now: number) {
-  return db
-    .select({ id: devices.id })
-    .from(devices)
-    .innerJoin(accounts, eq(accounts.id, devices.accountId))
-    .where(and(eq(accounts.emailCanonical, emailCanonical), isKnownBy(tokenHash, now)))
-}
 
 interface SeenDevice extends AgentNames {
   readonly id: string

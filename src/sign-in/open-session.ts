@@ -25,6 +25,8 @@ export interface Checked {
   readonly rehash: { readonly hash: string; readonly from: 'imported' | 'native' } | undefined
   /** The device that the request's device token belongs to. */
   readonly deviceId: string | undefined
+  /** What a success ends, under the condition that the session was opened. */
+  readonly clear: (isOpened: SQL) => readonly BatchItem<'sqlite'>[]
 }
 
 export interface Opened {
@@ -66,6 +68,7 @@ export async function openSession(scope: RequestScope, checked: Checked): Promis
         isRecorded(succeeded),
       )),
       ...(await notingCountry(scope, checked.accountId, sign, isRecorded(succeeded))),
+      ...checked.clear(isRecorded(succeeded)),
     ]),
   )
   scope.waitUntil(markEnded(scope.kv, ended, 'session_ended', facts.now))

@@ -9,7 +9,7 @@ import {
   showAccount,
   showCustomer,
 } from '../accounts/schemas.ts'
-import { shed } from '../limits/ring.ts'
+import { limit } from '../limits/middleware.ts'
 import { triedPassword } from '../passwords/schemas.ts'
 import {
   ANYONE,
@@ -18,6 +18,7 @@ import {
   createRoute,
   createRoutes,
   json,
+  limited,
   problems,
 } from '../platform/openapi.ts'
 import type { AppEnv } from '../platform/request-scope.ts'
@@ -58,21 +59,23 @@ const customerLogin = createRoute({
   summary: 'Sign in as a customer',
   security: ANYONE,
   description:
-    'Gives a token for 24 hours. A staff account gets the answer of a wrong password here; it uses /auth/login.',
-  middleware: [shed('SIGN_IN_RING')] as const,
+    'Gives a token for 24 hours. A staff account gets the answer of a wrong password here; it uses /auth/login. The same limits hold.',
+  middleware: [limit('login')] as const,
   request: { headers: deviceHeader, body: body(credentials, CREDENTIALS_EXAMPLE) },
   responses: {
-    200: json(z.object({ ...signedInMembers, customer: customerSchema }), 'Signed in', {
-      ...SIGNED_IN_EXAMPLE,
-      customer: CUSTOMER_EXAMPLE,
-    }),
+    200: limited(
+      json(z.object({ ...signedInMembers, customer: customerSchema }), 'Signed in', {
+        ...SIGNED_IN_EXAMPLE,
+        customer: CUSTOMER_EXAMPLE,
+      }),
+    ),
     ...problems(...SIGN_IN_PROBLEMS),
   },
 })
 
 signInRoutes.openapi(customerLogin, async (c) => {
   const deviceToken = readDeviceToken(c.req.valid('header')['device-token'])
-  const signedIn = await signIn(c.var.scope, { ...c.req.valid('json'), deviceToken }, 'customers')
+  const signedIn = await signIn(c.var.scope, { ...c.req.valid('json'), door: 'customers', deviceToken })
   return c.json({ ...showSignedIn(signedIn), customer: showCustomer(signedIn.account) }, 200)
 })
 
@@ -89,9 +92,9 @@ const login = createRoute({
   tags: ['Sign-in'],
   summary: 'Sign in, whatever the role',
   description:
-    'An unknown address and a wrong password get the same answer after the same work. With `X-Auth-Mode: cookie`, from a page of this origin, the tokens come in cookies and none is in the body.',
+    'An unknown address and a wrong password get the same answer after the same work. After five wrong passwords in a row there are growing waits (429, `Retry-After`); after a hundred the password is disabled and answers as a wrong one until it is reset. With `X-Auth-Mode: cookie`, from a page of this origin, the tokens come in cookies and none is in the body.',
   security: ANYONE,
-  middleware: [requireOwnPageForCookies, shed('SIGN_IN_RING')] as const,
+  middleware: [requireOwnPageForCookies, limit('login')] as const,
   request: {
     headers: deviceHeader.extend({
       'x-auth-mode': z
@@ -102,13 +105,15 @@ const login = createRoute({
     body: body(credentials, CREDENTIALS_EXAMPLE),
   },
   responses: {
-    200: json(
-      z.union([
-        z.object({ ...signedInMembers, account: accountSchema }),
-        z.object({ ...cookieMembers, account: accountSchema }),
-      ]),
-      'Signed in',
-      { ...SIGNED_IN_EXAMPLE, account: { ...CUSTOMER_EXAMPLE, role: 'customer' } },
+    200: limited(
+      json(
+        z.union([
+          z.object({ ...signedInMembers, account: accountSchema }),
+          z.object({ ...cookieMembers, account: accountSchema }),
+        ]),
+        'Signed in',
+        { ...SIGNED_IN_EXAMPLE, account: { ...CUSTOMER_EXAMPLE, role: 'customer' } },
+      ),
     ),
     ...problems(...SIGN_IN_PROBLEMS, 'csrf_failed'),
   },
@@ -118,7 +123,7 @@ signInRoutes.openapi(login, async (c) => {
   const { 'x-auth-mode': mode, 'device-token': sent } = c.req.valid('header')
   const inCookies = mode === 'cookie'
   const deviceToken = readDeviceToken(inCookies ? readCookie(c, 'device_token') : sent)
-  const signedIn = await signIn(c.var.scope, { ...c.req.valid('json'), deviceToken }, 'everyone')
+  const signedIn = await signIn(c.var.scope, { ...c.req.valid('json'), door: 'everyone', deviceToken })
   const account = showAccount(signedIn.account)
   if (!inCookies) return c.json({ ...showSignedIn(signedIn), account }, 200)
   setTokenCookies(c, signedIn.tokens)

@@ -1,21 +1,35 @@
 /**
- * Signing in with e-mail and password. Two round trips: one read, then one batch that opens the session
- * or records the failure. An unknown account, a wrong password and a staff account at the customers'
- * door get one answer after the same work.
+ * Signing in with e-mail and password. Two round trips: one that takes a place and reads, then one batch that
+ * opens the session or records the failure. An unknown account, a wrong password, a disabled one and a staff
+ * account at the customers' door get one answer after the same work.
  */
+import { sql } from 'drizzle-orm'
+import type { BatchItem } from 'drizzle-orm/batch'
 import { canonicalEmail } from '../accounts/email-address.ts'
 import { findCredentials, type Profile } from '../accounts/queries.ts'
 import type { SignInFailure } from '../audit/events.ts'
 import { insertAuditEvent, signAuditEvent } from '../audit/queries.ts'
-import { hashToken } from '../crypto/digest.ts'
+import { hashToken, hmacSha256 } from '../crypto/digest.ts'
+import { base64url, utf8 } from '../crypto/encoding.ts'
+import {
+  admit,
+  announceSuccess,
+  beginAttempt,
+  clearFailures,
+  isPasswordDisabled,
+  type Place,
+  recordFailure,
+  takePlace,
+} from '../limits/attempt.ts'
+import { deleteThrottles, hasFailures } from '../limits/queries.ts'
 import { checkPassword } from '../passwords/check.ts'
-import { answered } from '../platform/database.ts'
+import { answered, previousChangedOne } from '../platform/database.ts'
 import { Problem } from '../platform/problem.ts'
 import type { RequestScope } from '../platform/request-scope.ts'
-import { findKnownDevice } from '../sessions/device-queries.ts'
 import { SESSION_IDLE_SECONDS } from '../sessions/queries.ts'
 import { issuePair, type TokenPair } from '../sessions/refresh.ts'
 import { openSession } from './open-session.ts'
+import { forgetDeviceTokens, signInSubject } from './queries.ts'
 
 export interface SignedIn {
   readonly account: Profile
@@ -24,36 +38,60 @@ export interface SignedIn {
   readonly deviceToken: string
 }
 
+type Door = 'customers' | 'everyone'
+
 export interface Credentials {
   readonly email: string
   readonly password: string
-  /** From the last sign-in on this device. */
+  readonly door: Door
+  /** From the last sign-in on this device, if one was sent. */
   readonly deviceToken: string | undefined
 }
 
-type Door = 'customers' | 'everyone'
+type Account = Awaited<ReturnType<typeof findCredentials>>[number]
 
 /**
  * Opens a session.
- * @throws Problem `invalid_credentials`, `account_suspended` (only when the password is right),
- *   `sign_in_busy`, `unavailable`
+ * @throws Problem `too_many_requests`, `invalid_credentials`, `account_suspended` (only when the password is
+ *   right), `sign_in_busy`, `unavailable`
  */
-export async function signIn(
+export async function signIn(scope: RequestScope, credentials: Credentials): Promise<SignedIn> {
+  const { db, keys } = scope
+  const emailCanonical = canonicalEmail(credentials.email) ?? ''
+  const mac = await hmacSha256(keys.throttleEmail.newest.hmac, utf8(emailCanonical))
+  const { deviceToken } = credentials
+  const deviceTokenHash = deviceToken === undefined ? undefined : await hashToken(deviceToken)
+  const emailKey = `email:${base64url(mac)}`
+  const subject = signInSubject({ emailCanonical, emailKey, deviceTokenHash, now: scope.facts.now })
+  const attempt = beginAttempt(scope, 'login', subject)
+  const [tally, taken, [account]] = await answered(
+    db.batch([...takePlace(db, attempt), findCredentials(db, emailCanonical)]),
+  )
+  const place = admit(scope, 'login', attempt, tally, taken)
+  return checkAndOpen(scope, credentials, place, account)
+}
+
+async function checkAndOpen(
   scope: RequestScope,
   credentials: Credentials,
-  door: Door,
+  place: Place,
+  account: Account | undefined,
   isRetry = false,
 ): Promise<SignedIn> {
-  const [account, device] = await findAccountAndDevice(scope, credentials)
-  const verdict = await checkPassword(scope, credentials.password, account?.passwordHash)
+  const { door, email, password } = credentials
+  // Why the right password does not open; it must take no longer than a wrong one, so nothing is hashed anew.
+  const obstacle = findObstacle(scope, place, door, account)
+  const verdict = await checkPassword(scope, password, account?.passwordHash, { mayRehash: !obstacle })
   if (!account?.passwordHash || !verdict.matches) {
     const reason = account && !verdict.matches ? verdict.reason : 'unknown_account'
-    return failSignIn(scope, reason, account?.id)
+    return failSignIn(scope, place, reason)
   }
-  if (door === 'customers' && account.role !== 'customer')
-    return failSignIn(scope, 'not_a_customer', account.id)
+  if (obstacle) return failSignIn(scope, place, obstacle)
   if (account.status === 'suspended') {
-    await recordFailure(scope, 'suspended', account.id)
+    const event = await signFailure(scope, 'suspended', account.id)
+    const cleared = clearFailures(scope, place, sql`true`)
+    await answered(scope.db.batch([insertAuditEvent(scope.db, event), ...cleared]))
+    announceSuccess(scope, place)
     throw new Problem('account_suspended')
   }
 
@@ -61,11 +99,16 @@ export async function signIn(
     accountId: account.id,
     hash: account.passwordHash,
     rehash: verdict.rehash,
-    deviceId: device?.id,
+    deviceId: place.tally.deviceId ?? undefined,
+    clear: (isOpened) => clearFailures(scope, place, isOpened),
   })
-  if (!opened && isRetry) return failSignIn(scope, 'account_changed', account.id)
-  // Another sign-in of the same person may have made the hash anew meanwhile; whatever it was, look again.
-  if (!opened) return signIn(scope, credentials, door, true)
+  if (!opened && isRetry) return failSignIn(scope, place, 'account_changed')
+  if (!opened) {
+    // Another sign-in of the same person may have made the hash anew meanwhile; whatever it was, look again.
+    const [then] = await answered(findCredentials(scope.db, canonicalEmail(email) ?? ''))
+    return checkAndOpen(scope, credentials, place, then, true)
+  }
+  announceSuccess(scope, place)
   const { sessionId, deviceToken } = opened
   const keyId = scope.keys.refreshToken.newest.id
   const expiresAt = scope.facts.now + SESSION_IDLE_SECONDS
@@ -73,27 +116,48 @@ export async function signIn(
   return { account, tokens, deviceToken }
 }
 
-async function findAccountAndDevice({ db, facts }: RequestScope, { email, deviceToken }: Credentials) {
-  const canonical = canonicalEmail(email) ?? ''
-  const findAccount = findCredentials(db, canonical)
-  if (deviceToken === undefined) return [(await answered(findAccount))[0]] as const
-  const findDevice = findKnownDevice(db, canonical, await hashToken(deviceToken), facts.now)
-  const [[account], [device]] = await answered(db.batch([findAccount, findDevice]))
-  return [account, device] as const
+/** Why not even the right password opens a session here; nobody but the log is told. */
+function findObstacle(
+  scope: RequestScope,
+  place: Place,
+  door: Door,
+  account: Account | undefined,
+): SignInFailure | undefined {
+  if (isPasswordDisabled(scope, place)) return 'password_disabled'
+  return door === 'customers' && account && account.role !== 'customer' ? 'not_a_customer' : undefined
 }
 
-async function failSignIn(scope: RequestScope, reason: SignInFailure, accountId?: number): Promise<never> {
-  await recordFailure(scope, reason, accountId)
+async function failSignIn(scope: RequestScope, place: Place, reason: SignInFailure): Promise<never> {
+  const event = await signFailure(scope, reason, place.tally.accountId ?? undefined)
+  await recordFailure(scope, place, event, await distrustDevice(scope, place))
   throw new Problem('invalid_credentials', { reason })
 }
 
-async function recordFailure(scope: RequestScope, reason: SignInFailure, accountId?: number): Promise<void> {
-  const event = await signAuditEvent(scope.keys.auditMac, scope.facts, {
+function signFailure(scope: RequestScope, reason: SignInFailure, accountId: number | undefined) {
+  return signAuditEvent(scope.keys.auditMac, scope.facts, {
     event: 'sign_in.failed',
     outcome: 'failure',
     reason,
     details: {},
     ...(accountId !== undefined && { subjectId: accountId }),
   })
-  await answered(insertAuditEvent(scope.db, event))
+}
+
+/** A known device that fails too often in a row is not known any more. Its next success makes it so anew. */
+async function distrustDevice(scope: RequestScope, { tally }: Place): Promise<BatchItem<'sqlite'>[]> {
+  const { db, keys, facts, settings } = scope
+  const { deviceId, accountId, key } = tally
+  if (deviceId === null || accountId === null || key === null) return []
+  const failures = settings.deviceMaxFailures
+  const event = await signAuditEvent(keys.auditMac, facts, {
+    event: 'device.distrusted',
+    outcome: 'failure',
+    subjectId: accountId,
+    details: { device_id: deviceId, failures },
+  })
+  return [
+    forgetDeviceTokens(db, deviceId, key, failures),
+    insertAuditEvent(db, event, previousChangedOne),
+    deleteThrottles(db, [key], hasFailures(key, '>=', failures)),
+  ]
 }

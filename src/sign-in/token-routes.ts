@@ -2,7 +2,7 @@
 import { createMiddleware } from 'hono/factory'
 import * as z from 'zod'
 import { insertAuditEvent, signAuditEvent } from '../audit/queries.ts'
-import { shed } from '../limits/ring.ts'
+import { limit } from '../limits/middleware.ts'
 import { answered, previousChangedOne } from '../platform/database.ts'
 import {
   ANYONE,
@@ -13,6 +13,7 @@ import {
   createRoute,
   createRoutes,
   json,
+  limited,
   problems,
   SESSION_PROBLEMS,
 } from '../platform/openapi.ts'
@@ -45,17 +46,19 @@ const refresh = createRoute({
     'The same token again within 10 seconds, from the same user agent, gets the same successor as long as that is unused. Any other spent token ends the session. A session ends 30 days after its last refresh, and 90 days after the sign-in. In cookie mode the body is `{}`, and `X-CSRF-Token` is needed.',
   security: ANYONE,
   // Each rotation is an audit row, which nobody can take back.
-  middleware: [shed('SIGN_IN_RING', 'refresh ')] as const,
+  middleware: [limit('refresh')] as const,
   request: {
     body: body(z.strictObject({ refresh_token: refreshTokenField }).meta({ id: 'Refresh' }), {
       refresh_token: REFRESH_TOKEN_EXAMPLE,
     }),
   },
   responses: {
-    200: json(
-      z.union([z.object(tokenMembers).meta({ id: 'Tokens' }), z.object(cookieMembers)]),
-      'The next pair of tokens',
-      TOKENS_EXAMPLE,
+    200: limited(
+      json(
+        z.union([z.object(tokenMembers).meta({ id: 'Tokens' }), z.object(cookieMembers)]),
+        'The next pair of tokens',
+        TOKENS_EXAMPLE,
+      ),
     ),
     ...problems(...BODY_PROBLEMS, 'invalid_refresh_token', 'csrf_failed', 'too_many_requests', 'unavailable'),
   },

@@ -202,10 +202,10 @@ describe('answers', () => {
   it('a status that comes with a header says so', () => {
     for (const { description } of operations) {
       const headersOf = (status: string) => Object.keys(description.responses[status]?.headers ?? {})
-      for (const status of ['429', '503'].filter((one) => one in description.responses)) {
-        expect(headersOf(status)).toEqual(['Retry-After'])
-      }
-      if ('401' in description.responses) expect(headersOf('401')).toEqual(['WWW-Authenticate'])
+      const ofLimit = '429' in description.responses ? ['RateLimit', 'RateLimit-Policy'] : []
+      if ('429' in description.responses) expect(headersOf('429')).toEqual(['Retry-After', ...ofLimit])
+      if ('503' in description.responses) expect(headersOf('503')).toEqual(['Retry-After'])
+      if ('401' in description.responses) expect(headersOf('401')).toEqual(['WWW-Authenticate', ...ofLimit])
     }
   })
 

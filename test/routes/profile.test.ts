@@ -217,14 +217,13 @@ describe('the limit of freshness', () => {
     expect(answer.status).toBe(200)
   })
 
-  it('counts guesses of the current password against the address', async () => {
+  it('S09: counts guesses of the current password against the session', async () => {
     const person = await customer()
     const guess = () =>
       person.put(`/customers/${person.id}`, { password: NEW_PASSWORD, current_password: 'a-guess' })
     const answers = []
-    for (let i = 0; i < 31; i++) answers.push((await guess()).status)
-    expect(answers.slice(0, 30)).toEqual(Array(30).fill(401))
-    expect(answers[30]).toBe(429)
+    for (let i = 0; i < 7; i++) answers.push((await guess()).status)
+    expect(answers).toEqual([...Array(5).fill(401), 429, 429])
   })
 })
 

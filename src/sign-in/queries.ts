@@ -1,0 +1,42 @@
+/** Whose attempt a sign-in is. */
+import { type SQL, sql } from 'drizzle-orm'
+import { accounts } from '../accounts/tables.ts'
+import { hasFailures } from '../limits/queries.ts'
+import type { Database } from '../platform/database.ts'
+import { DEVICE_KNOWN_SECONDS } from '../sessions/device-queries.ts'
+import { devices } from '../sessions/tables.ts'
+
+interface SignInSubject {
+  readonly emailCanonical: string
+  /** The key under which an address is counted that belongs to no account. */
+  readonly emailKey: string
+  readonly deviceTokenHash: string | undefined
+  /** Unix seconds. */
+  readonly now: number
+}
+
+/**
+ * The throttle that a sign-in counts on: that of a device known for this very account, else the account's, else
+ * the address's. It is found where the place is taken, so that the three cost the same.
+ */
+export function signInSubject({ emailCanonical, emailKey, deviceTokenHash, now }: SignInSubject): SQL {
+  return sql`
+    SELECT CASE WHEN known.id IS NOT NULL THEN 'device:' || known.id
+        WHEN holder.id IS NOT NULL THEN 'account:' || holder.id
+        ELSE ${emailKey} END AS key,
+      holder.id AS account_id, known.id AS device_id
+    FROM (SELECT 1) AS asked
+      LEFT JOIN ${accounts} AS holder ON holder.email_canonical = ${emailCanonical}
+      LEFT JOIN ${devices} AS known ON known.account_id = holder.id
+        AND known.last_seen_at > ${now - DEVICE_KNOWN_SECONDS}
+        AND ${deviceTokenHash ?? null} IN (known.token_hash, known.previous_token_hash)
+    LIMIT 1`
+}
+
+/** Forgets the tokens of a device whose throttle has reached a count. */
+export function forgetDeviceTokens(db: Database, deviceId: string, throttleKey: string, failures: number) {
+  return db
+    .update(devices)
+    .set({ tokenHash: null, previousTokenHash: null })
+    .where(sql`${devices.id} = ${deviceId} AND ${hasFailures(throttleKey, '>=', failures)}`)
+}
