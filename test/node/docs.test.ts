@@ -52,6 +52,9 @@ describe('docs/security.md', () => {
     expect(rowOf('memory of what KV said')?.[1]).toBe(
       `${constant('src/sessions/blacklist.ts', 'RECALL_SECONDS')} s`,
     )
+    expect(constant('src/limits/block-mark.ts', 'RECALL_SECONDS')).toBe(
+      constant('src/sessions/blacklist.ts', 'RECALL_SECONDS'),
+    )
     expect(rowOf('one-time link')?.[1]).toBe(
       `${constant('scripts/staff-accounts.ts', 'RESET_TOKEN_SECONDS')} s`,
     )
@@ -71,6 +74,31 @@ describe('docs/security.md', () => {
       const row = rows(security).find((cells) => cells[2] === `\`${name}\``)
       expect(row?.[1]).toBe(`${limit} in ${period} s`)
     }
+  })
+
+  it('S117: tells the limits that the code has', () => {
+    const settings = read('src/platform/settings.ts')
+    const fallback = (name: string) =>
+      new RegExp(`${name}: (?:wholeNumber\\(.*, |minutesList\\(\\[)([\\d, ]+?)\\]?\\)`).exec(settings)?.[1]
+    const limitOf = (where: string) => rows(security).find(([, , last]) => last === where)?.[1]
+    expect(limitOf('`REGISTRATIONS_PER_MINUTE`')).toBe(`${fallback('REGISTRATIONS_PER_MINUTE')} in 60 s`)
+    expect(limitOf('`SIGN_IN_ADDRESS_FAILURES`, `SIGN_IN_ADDRESS_SECONDS`')).toBe(
+      `${fallback('SIGN_IN_ADDRESS_FAILURES')} in ${fallback('SIGN_IN_ADDRESS_SECONDS')} s`,
+    )
+    for (const name of ['SIGN_IN_ACCOUNT_FAILURES', 'PASSWORD_MAX_FAILURES', 'DEVICE_MAX_FAILURES']) {
+      expect(limitOf(`\`${name}\``), name).toBe(fallback(name))
+    }
+    expect(limitOf('`SIGN_IN_WAIT_MINUTES`')).toBe(`${fallback('SIGN_IN_WAIT_MINUTES')} min`)
+    const policy = 'src/limits/policy.ts'
+    expect(limitOf('`SESSION_MAX_FAILURES`')).toBe(String(constant(policy, 'SESSION_MAX_FAILURES')))
+    expect(limitOf('`PLACE_SECONDS`')).toBe(`${constant(policy, 'PLACE_SECONDS')} s`)
+    const ring = `${constant(policy, 'RING_REQUESTS')} in ${constant(policy, 'RING_SECONDS')} s`
+    expect(limitOf('`SIGN_IN_RING`')).toBe(ring)
+    const kept = constant('src/housekeeping/keep-house.ts', 'STRAY_THROTTLES_KEPT_DAYS')
+    expect(security).toContain(`goes ${kept} days after its last failure`)
+    expect(limitOf('`ANSWER_WITHIN_MS`')).toBe(
+      `${constant('src/limits/block-mark.ts', 'ANSWER_WITHIN_MS')} ms`,
+    )
   })
 
   it('S117: tells the password rules that the code has', () => {
@@ -108,7 +136,7 @@ describe('docs/security.md', () => {
 
   it('names tests that exist', () => {
     const named = [
-      ...security.matchAll(/`((?:threats|crypto|contract|sessions|node|passwords)\/[\w-]+)`/g),
+      ...security.matchAll(/`((?:threats|crypto|contract|sessions|node|passwords|limits|routes)\/[\w-]+)`/g),
     ].map(([, name]) => name)
     expect(named.length).toBeGreaterThan(8)
     const present = globSync('test/**/*.test.ts')

@@ -21,6 +21,7 @@ import {
   forgetDerivations,
   kv,
   logLines,
+  passTime,
 } from '../support/production-limits.ts'
 import { withSettings } from '../support/settings.ts'
 import { testEnv } from '../support/test-env.ts'
@@ -188,6 +189,8 @@ describe.each(FAULTS)('S103: D1 %s between two round trips', (fault, act) => {
         hurry()
         beforeRoundTrip(2, act)
         expectUnavailable(await anonymous().post(path, { email: john.email, password }), path)
+        // Its place lapses.
+        passTime(30)
       }
     }
     expect(await sessionsOf(john)).toEqual(before)
