@@ -7,9 +7,8 @@ CREATE TABLE throttles (
   failed_at INTEGER NOT NULL
 ) WITHOUT ROWID;
 
-CREATE INDEX throttles_by_account ON throttles (account_id);
--- What belongs to no account goes when it is old.
-CREATE INDEX throttles_by_age ON throttles (failed_at) WHERE account_id IS NULL;
+-- By age as well: what belongs to no account goes when it is old.
+CREATE INDEX throttles_by_account ON throttles (account_id, failed_at);
 
 -- A row is a place that an attempt takes before any work. It lapses by itself, goes with a success, or counts.
 CREATE TABLE throttle_attempts (

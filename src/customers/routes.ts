@@ -53,7 +53,8 @@ const register = createRoute({
   operationId: 'registerCustomer',
   tags: ['Customers'],
   summary: 'Register as a customer',
-  description: 'One account per e-mail address, however it is spelled. Sign in afterwards.',
+  description:
+    'One account per e-mail address, however it is spelled. Sign in afterwards. Five a minute from one address.',
   security: ANYONE,
   middleware: [limit('register')] as const,
   request: {

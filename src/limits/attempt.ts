@@ -15,6 +15,7 @@ import {
   describePolicy,
   describeStanding,
   deviceRule,
+  type FailureTally,
   judgeFailures,
   judgeWindow,
   type LimitName,
@@ -44,8 +45,10 @@ export interface Place {
   readonly tally: Tally
 }
 
+const SESSION_PREFIX = 'session:'
+
 export const accountKey = (id: number) => `account:${id}`
-export const sessionKey = (id: string) => `session:${id}`
+export const sessionKey = (id: string) => SESSION_PREFIX + id
 
 /** The subject of an attempt of which the address alone is counted. */
 export const NOBODY = sql`SELECT NULL AS key, NULL AS account_id, NULL AS device_id`
@@ -94,7 +97,7 @@ export function admit(
   if (tally.deviceId !== null)
     scope.answerHeaders['RateLimit-Policy'] = describePolicy(limit, quotaFor(scope, place))
   if (taken.length > 0) {
-    if (attempt.countsAlways) announce(scope, place, judgeAddress(place, 1))
+    if (attempt.countsAlways) announce(scope, place, judgeAddress(place, 1, attempt.now))
     return place
   }
   throw refusePlace(scope, place)
@@ -102,7 +105,10 @@ export function admit(
 
 function refusePlace(scope: RequestScope, place: Place) {
   const { limit, attempt, tally } = place
-  const [bySubject, byAddress] = [judgeSubject(place, tally), judgeAddress(place, 0)]
+  const [bySubject, byAddress] = [
+    judgeSubject(place, tally, attempt.now),
+    judgeAddress(place, 0, attempt.now),
+  ]
   const { waitSeconds } = tighter(bySubject, byAddress)
   if (bySubject.remaining > 0) {
     // Failures alone: a place that is open may be given back at any moment, and a mark may not.
@@ -138,7 +144,7 @@ export async function recordFailure(
   const { attempt, tally } = place
   const now = clock()
   const key = tally.key ?? ''
-  const isOfSession = key.startsWith(sessionKey(''))
+  const isOfSession = key.startsWith(SESSION_PREFIX)
   const [, [own], ...rest] = await answered(
     db.batch([
       countAttempt(db, attempt.id),
@@ -154,8 +160,8 @@ export async function recordFailure(
   const failures = own?.failures ?? tally.failures + 1
   const ofAccount = isOfSession ? (rest[0] as { failures: number }[])[0]?.failures : own?.failures
   alertAtCeiling(scope, tally, ofAccount)
-  const counted = judgeSubject(place, { failures, failedAt: now, open: 0 })
-  announce(scope, place, tighter(counted, judgeAddress(place, 1)))
+  const counted = judgeSubject(place, { failures, failedAt: now, open: 0 }, now)
+  announce(scope, place, tighter(counted, judgeAddress(place, 1, now)))
   return failures
 }
 
@@ -183,7 +189,7 @@ function alertAtCeiling({ facts, settings }: RequestScope, tally: Tally, failure
 /** Writes a failure that counts against the address alone. */
 export async function recordAddressFailure(scope: RequestScope, place: Place): Promise<void> {
   await answered(countAttempt(scope.db, place.attempt.id))
-  announce(scope, place, judgeAddress(place, 1))
+  announce(scope, place, judgeAddress(place, 1, clock()))
 }
 
 /** For the batch of a success: gives the place back and ends the counts of the subject and the account. */
@@ -195,23 +201,24 @@ export function clearFailures({ db }: RequestScope, { attempt, tally }: Place, w
 
 /** Announces how things stand after a success. */
 export function announceSuccess(scope: RequestScope, place: Place): void {
-  const cleared = judgeSubject(place, { failures: 0, failedAt: 0, open: 0 })
-  announce(scope, place, tighter(cleared, judgeAddress(place, 0)))
+  const now = clock()
+  const cleared = judgeSubject(place, { failures: 0, failedAt: 0, open: 0 }, now)
+  announce(scope, place, tighter(cleared, judgeAddress(place, 0, now)))
 }
 
 const UNLIMITED: Standing = { remaining: Number.MAX_SAFE_INTEGER, waitSeconds: 0 }
 
-function judgeSubject({ attempt, tally }: Place, counted: Parameters<typeof judgeFailures>[0]): Standing {
+function judgeSubject({ attempt, tally }: Place, counted: FailureTally, now: number): Standing {
   if (tally.key === null) return UNLIMITED
-  return judgeFailures(counted, tally.deviceId === null ? attempt.rule : attempt.deviceRule, clock())
+  return judgeFailures(counted, tally.deviceId === null ? attempt.rule : attempt.deviceRule, now)
 }
 
 /** The address with so many more that count. */
-function judgeAddress({ attempt, tally }: Place, more: 0 | 1): Standing {
+function judgeAddress({ attempt, tally }: Place, more: 0 | 1, now: number): Standing {
   if (!attempt.near || tally.deviceId !== null) return UNLIMITED
   const { counted, standing, oldestAt } = tally
   const after = { counted: counted + more, open: standing - counted, oldestAt: oldestAt || attempt.now }
-  return judgeWindow(after, attempt.near.rule, clock())
+  return judgeWindow(after, attempt.near.rule, now)
 }
 
 function quotaFor({ settings }: RequestScope, { attempt, tally }: Place) {

@@ -50,13 +50,14 @@ async function readMark(kv: KVNamespace, address: string): Promise<number> {
   }
 }
 
-/** Marks an address as blocked until a moment: in this isolate at once, and in KV for the others. */
+/** Marks an address as blocked until a moment, once: in this isolate at once, and in KV for the others. */
 export async function markBlocked(
   kv: KVNamespace,
   address: string,
   blockedUntil: number,
   now: number,
 ): Promise<void> {
+  if (recalled.get(address)?.blockedUntil === blockedUntil) return
   remember(address, { blockedUntil, until: blockedUntil })
   try {
     await kv.put(KEY_PREFIX + address, String(blockedUntil), { expirationTtl: blockedUntil - now })

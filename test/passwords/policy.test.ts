@@ -155,8 +155,9 @@ describe('a password that is tried', () => {
   })
 
   it('is not measured by the rules of registration: 1 to 1,024 code points are tried, an empty one is not', async () => {
-    expect((await signIn(person.email, 'x')).status).toBe(401)
-    expect((await signIn(person.email, '🔧'.repeat(1024))).status).toBe(401)
+    const { email } = await customer()
+    expect((await signIn(email, 'x')).status).toBe(401)
+    expect((await signIn(email, '🔧'.repeat(1024))).status).toBe(401)
     const long = await signIn(person.email, '🔧'.repeat(1025))
     expect(long.body.errors).toEqual({ password: ['Longer than maximum length 1024.'] })
     const empty = await signIn(person.email, '')
