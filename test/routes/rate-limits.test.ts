@@ -141,6 +141,23 @@ describe('S104: what is announced', () => {
   const announcedPolicy = ({ headers }: Answer) => headers.get('ratelimit-policy')
 })
 
+describe('S24: what is refused before a place is taken', () => {
+  it.each([
+    ['a body that is too large', 413, 'x'.repeat(70_000)],
+    ['a body that is no JSON', 400, '{'],
+    ['a body without a password', 400, { email: 'a@example.net' }],
+    ['an address of mail that is none', 400, { email: 'a b', password: WRONG }],
+    ['a password that is too long', 400, { email: 'a@example.net', password: 'x'.repeat(1_025) }],
+  ])('S24: %s costs %i, no derivation, no place and no round trip', async (_, status, body) => {
+    const from = newcomer()
+    for (const path of ['/auth/login', '/customers/login', '/customers', '/auth/password/reset']) {
+      const { calls } = d1
+      expect([path, (await from.post(path, body)).status, d1.calls - calls]).toEqual([path, status, 0])
+    }
+    expect(derivations).toEqual([])
+  })
+})
+
 describe('POST /customers', () => {
   it('S24: takes five a minute from one address, whatever came of them, and refuses the sixth unhashed', async () => {
     const from = newcomer()

@@ -432,6 +432,21 @@ describe('what is neither right nor wrong', () => {
     expect([answer.status, answer.headers.get('ratelimit')]).toEqual([401, '"login";r=4;t=60'])
   })
 
+  it('S22: a sign-in whose account changes meanwhile ends no count, and is one failure', async () => {
+    const person = await customer()
+    await hasFailed(person, 3)
+    beforeRoundTrip(2, () => sql('UPDATE accounts SET password_hash = NULL WHERE id = ?', person.id))
+    expect((await signIn(person.email, PASSWORD)).status).toBe(401)
+    expect(await failuresOf(`account:${person.id}`)).toBe(4)
+  })
+
+  it('S22: an account that is deleted meanwhile leaves no count behind', async () => {
+    const person = await customer()
+    beforeRoundTrip(2, () => sql('DELETE FROM accounts WHERE id = ?', person.id))
+    expect((await signIn(person.email, WRONG)).status).toBe(401)
+    expect(await failuresOf(`account:${person.id}`)).toBe(0)
+  })
+
   it('S22: a client that goes away leaves a place, which lapses after 30 s and never counts', async () => {
     const person = await customer()
     for (let i = 0; i < 5; i++) expect((await goAway(person.email)).status).toBe(503)
