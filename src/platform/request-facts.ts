@@ -23,7 +23,7 @@ export function readRequestFacts(request: Request): RequestFacts {
     requestId: randomId(),
     now: Math.floor(Date.now() / 1000),
     address: request.headers.get('cf-connecting-ip') ?? undefined,
-    userAgent: request.headers.get('user-agent')?.slice(0, MAX_USER_AGENT_LENGTH),
+    userAgent: cut(request.headers.get('user-agent') ?? undefined, MAX_USER_AGENT_LENGTH),
     country: textOf(request.cf?.['country']),
     city: textOf(request.cf?.['city']),
     network: textOf(request.cf?.['asOrganization']),
@@ -31,7 +31,12 @@ export function readRequestFacts(request: Request): RequestFacts {
 }
 
 function textOf(value: unknown): string | undefined {
-  return typeof value === 'string' ? value.slice(0, MAX_PLACE_LENGTH) : undefined
+  return typeof value === 'string' ? cut(value, MAX_PLACE_LENGTH) : undefined
+}
+
+/** Half a character does not come back from the database as it was: a MAC over it would not match. */
+function cut(value: string | undefined, length: number): string | undefined {
+  return value?.slice(0, length).toWellFormed()
 }
 
 /** The key under which an address is counted: IPv6 by /64, which one household or server owns whole. */

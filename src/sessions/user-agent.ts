@@ -17,5 +17,5 @@ export function nameAgent(userAgent: string | undefined): AgentNames {
 }
 
 function shorten(name: string | undefined): string | undefined {
-  return name?.slice(0, MAX_NAME_LENGTH) || undefined
+  return name?.slice(0, MAX_NAME_LENGTH).toWellFormed() || undefined
 }

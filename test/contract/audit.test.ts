@@ -301,6 +301,22 @@ describe('S111: what a client can write into logs', () => {
       expect(() => JSON.parse(line)).not.toThrow()
     }
   })
+
+  it('S111: makes no row look edited, wherever a user agent is cut in two', async () => {
+    const boss = await admin()
+    const person = await customer()
+    const cutInTwo = ['x'.repeat(255), 'x'.repeat(59)].map((start) => `${start}🔧/1 x`)
+    for (const userAgent of cutInTwo) {
+      const { body } = await anonymous().post(
+        '/auth/login',
+        { email: person.email, password: PASSWORD },
+        { 'User-Agent': userAgent },
+      )
+      const [device] = (await caller(body.token).get('/auth/devices')).body.items
+      expect(device.browser ?? '').toMatch(/^(?:x{59}\uFFFD)?$/)
+    }
+    expect((await boss.get('/admin/audit-events/verify')).body).toMatchObject({ ok: true })
+  })
 })
 
 describe('S110: secrets', () => {
