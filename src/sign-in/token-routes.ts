@@ -1,4 +1,5 @@
 /** What a signed-in client does with its tokens: /auth/refresh, /auth/logout, /auth/csrf. */
+import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import * as z from 'zod'
 import { insertAuditEvent, signAuditEvent } from '../audit/queries.ts'
@@ -18,8 +19,9 @@ import {
   SESSION_PROBLEMS,
 } from '../platform/openapi.ts'
 import { Problem } from '../platform/problem.ts'
-import type { AppEnv } from '../platform/request-scope.ts'
+import type { AppEnv, RequestScope } from '../platform/request-scope.ts'
 import { text } from '../platform/validate.ts'
+import { verifyAccessToken } from '../sessions/access-token.ts'
 import { markEnded } from '../sessions/blacklist.ts'
 import { clearTokenCookies, readCookie, setTokenCookies } from '../sessions/cookies.ts'
 import { issueCsrfToken, requireOwnPage } from '../sessions/csrf.ts'
@@ -119,17 +121,23 @@ tokenRoutes.openapi(logout, async (c) => {
 /** A browser whose access token has expired still needs the CSRF token, for /auth/refresh. */
 const requireSessionOrRefreshCookie = createMiddleware<AppEnv & { Variables: { sessionId: string } }>(
   async function requireSessionOrRefreshCookie(c, next) {
-    const hasAccess =
-      c.req.header('authorization') !== undefined || readCookie(c, 'access_token') !== undefined
-    const refreshCookie = hasAccess ? undefined : readCookie(c, 'refresh_token')
+    const scope = c.get('scope')
+    const refreshCookie = (await hasAccessToken(scope, c)) ? undefined : readCookie(c, 'refresh_token')
     const sessionId =
       refreshCookie === undefined
-        ? (await admit(c.get('scope'), c, 'profile:read')).actor.session.id
-        : await findSessionOfRefreshToken(c.get('scope'), refreshCookie)
+        ? (await admit(scope, c, 'profile:read')).actor.session.id
+        : await findSessionOfRefreshToken(scope, refreshCookie)
     c.set('sessionId', sessionId)
     await next()
   },
 )
+
+/** An expired token is none: by the clock of the browser its cookie may live on, and no script can remove it. */
+async function hasAccessToken({ keys, settings, facts }: RequestScope, c: Context): Promise<boolean> {
+  if (c.req.header('authorization') !== undefined) return true
+  const cookie = readCookie(c, 'access_token') ?? ''
+  return typeof (await verifyAccessToken(cookie, keys.accessToken, settings, facts.now)) === 'object'
+}
 
 const csrf = createRoute({
   method: 'get',

@@ -260,6 +260,20 @@ describe('GET /auth/csrf', () => {
     expect((await tab.fetch('GET', '/auth/csrf')).body.csrf_token).toBe(body.csrf_token)
   })
 
+  it.each([
+    ['has expired but is still sent', () => passTime(86_401), undefined],
+    ['cannot be read any more', () => undefined, 'x'],
+    ['is empty', () => undefined, ''],
+  ])('answers by the refresh cookie when the access cookie %s', async (_, happen, access) => {
+    const { tab, csrf } = await signedInBrowser()
+    happen()
+    if (access !== undefined) tab.cookies.set(ACCESS, access)
+    const { body, status } = await tab.fetch('GET', '/auth/csrf')
+    expect([status, body.csrf_token]).toEqual([200, csrf])
+    expect((await tab.fetch('POST', '/auth/refresh', {}, { 'X-CSRF-Token': csrf })).status).toBe(200)
+    expect((await tab.fetch('GET', '/auth/me')).status).toBe(200)
+  })
+
   it('answers nobody without a live session', async () => {
     expect(said(await anonymous().get('/auth/csrf'))).toEqual([401, 'token_missing'])
     const { tab, csrf } = await signedInBrowser()
