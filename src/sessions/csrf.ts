@@ -9,9 +9,13 @@ import { Problem } from '../platform/problem.ts'
 
 /** What is needed of a request to tell where it comes from. */
 interface Asked {
+  readonly method: string
   readonly url: string
   readonly header: (name: string) => string | undefined
 }
+
+/** What changes nothing needs no proof of where it comes from: only a page of this origin can read the answer. */
+const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS'])
 
 /**
  * Refuses what does not come from a page of the origin that it was sent to.
@@ -25,10 +29,11 @@ export function requireSameOrigin(request: Asked): void {
 }
 
 /**
- * Refuses what another site may have made the browser send with this session's cookies.
+ * Refuses a change that another site may have made the browser send with this session's cookies.
  * @throws Problem `csrf_failed`
  */
 export async function requireOwnPage(request: Asked, keyring: Keyring, sessionId: string): Promise<void> {
+  if (SAFE_METHODS.has(request.method)) return
   requireSameOrigin(request)
   const token = request.header('x-csrf-token')
   if (token === undefined || !(await isCsrfToken(keyring, token, sessionId))) throw refused('token')

@@ -37,9 +37,6 @@ export interface Actor {
 /** How long an outage of the database waits for KV to refuse, in milliseconds. */
 const KV_PATIENCE_MS = 500
 
-/** What changes nothing needs no proof of where it comes from: only a page of this origin can read the answer. */
-const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS'])
-
 interface GuardOptions {
   /** What the role must allow, for own things at least. */
   readonly permission: Permission
@@ -77,8 +74,7 @@ export async function admit(
   const cookie = header === undefined ? readCookie(c, 'access_token') : undefined
   const token = await authenticateToken(cookie ?? readBearerToken(header), scope)
   const admitted = await readActor(scope, token, readSession)
-  if (cookie !== undefined && !SAFE_METHODS.has(c.req.method))
-    await requireOwnPage(c.req, scope.keys.csrf, token.sessionId)
+  if (cookie !== undefined) await requireOwnPage(c.req, scope.keys.csrf, token.sessionId)
   await requirePermission(scope, admitted.actor, c.req, permission)
   return admitted
 }

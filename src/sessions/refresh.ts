@@ -69,17 +69,23 @@ export async function refreshSession(
   return pair
 }
 
+/** A session, and whose it is. */
+export interface HeldSession {
+  readonly id: string
+  readonly accountId: number
+}
+
 /**
  * The live session that a refresh token is of, spent or not; nothing is spent by asking.
  * @throws Problem `invalid_refresh_token`, `unavailable`
  */
-export async function findSessionOfRefreshToken(scope: RequestScope, token: string): Promise<string> {
+export async function findSessionOfRefreshToken(scope: RequestScope, token: string): Promise<HeldSession> {
   const presented = await verifyRefreshToken(token, scope.keys.refreshToken)
   if (!presented) throw refused('form or MAC')
   const [state] = await answered(findRefreshState(scope.db, presented.sessionId))
   if (!state || state.expiresAt <= scope.facts.now || state.status !== 'active')
     throw refused('session ended')
-  return presented.sessionId
+  return { id: presented.sessionId, accountId: state.accountId }
 }
 
 interface Standing {

@@ -25,9 +25,9 @@ import { verifyAccessToken } from '../sessions/access-token.ts'
 import { markEnded } from '../sessions/blacklist.ts'
 import { clearTokenCookies, readCookie, setTokenCookies } from '../sessions/cookies.ts'
 import { issueCsrfToken, requireOwnPage } from '../sessions/csrf.ts'
-import { admit, requireSession } from '../sessions/guard.ts'
+import { admit } from '../sessions/guard.ts'
 import { deleteSession } from '../sessions/queries.ts'
-import { findSessionOfRefreshToken, refreshSession } from '../sessions/refresh.ts'
+import { findSessionOfRefreshToken, type HeldSession, refreshSession } from '../sessions/refresh.ts'
 import { cookieMembers, REFRESH_TOKEN_EXAMPLE, showTokens, TOKENS_EXAMPLE, tokenMembers } from './schemas.ts'
 
 export const tokenRoutes = createRoutes()
@@ -79,58 +79,24 @@ tokenRoutes.openapi(refresh, async (c) => {
   return c.json({ message: 'Session refreshed', expires_in: tokens.expiresIn }, 200)
 })
 
-const logout = createRoute({
-  method: 'post',
-  path: '/auth/logout',
-  operationId: 'signOut',
-  tags: ['Sign-in'],
-  summary: 'Sign out: the session ends at once, everywhere',
-  description:
-    'Access token and refresh token are refused from the next request on. In cookie mode the cookies go as well.',
-  security: bearer('profile:read'),
-  'x-permission': 'profile:read',
-  middleware: [requireSession({ permission: 'profile:read' })] as const,
-  request: { body: body(z.strictObject({}), {}, false) },
-  responses: {
-    200: json(z.object({ message: z.string() }), 'Signed out', { message: 'Logout successful' }),
-    ...problems(...CHANGE_PROBLEMS, 'forbidden'),
-  },
-})
-
-tokenRoutes.openapi(logout, async (c) => {
-  const { scope, actor } = c.var
-  const event = await signAuditEvent(scope.keys.auditMac, scope.facts, {
-    event: 'session.ended',
-    outcome: 'success',
-    actorId: actor.account.id,
-    subjectId: actor.account.id,
-    sessionId: actor.session.id,
-    details: { by: 'logout' },
-  })
-  await answered(
-    scope.db.batch([
-      deleteSession(scope.db, actor.session.id),
-      insertAuditEvent(scope.db, event, previousChangedOne),
-    ]),
-  )
-  scope.waitUntil(markEnded(scope.kv, [actor.session], 'session_ended', scope.facts.now))
-  if (c.req.header('authorization') === undefined) clearTokenCookies(c)
-  return c.json({ message: 'Logout successful' }, 200)
-})
-
-/** A browser whose access token has expired still needs the CSRF token, for /auth/refresh. */
-const requireSessionOrRefreshCookie = createMiddleware<AppEnv & { Variables: { sessionId: string } }>(
+/** A browser whose access token has expired can still sign out, and get the CSRF token for /auth/refresh. */
+const requireSessionOrRefreshCookie = createMiddleware<AppEnv & { Variables: { session: HeldSession } }>(
   async function requireSessionOrRefreshCookie(c, next) {
-    const scope = c.get('scope')
-    const refreshCookie = (await hasAccessToken(scope, c)) ? undefined : readCookie(c, 'refresh_token')
-    const sessionId =
-      refreshCookie === undefined
-        ? (await admit(scope, c, 'profile:read')).actor.session.id
-        : await findSessionOfRefreshToken(scope, refreshCookie)
-    c.set('sessionId', sessionId)
+    c.set('session', await admitByAnyToken(c.get('scope'), c))
     await next()
   },
 )
+
+async function admitByAnyToken(scope: RequestScope, c: Context): Promise<HeldSession> {
+  const refreshCookie = (await hasAccessToken(scope, c)) ? undefined : readCookie(c, 'refresh_token')
+  if (refreshCookie === undefined) {
+    const { actor } = await admit(scope, c, 'profile:read')
+    return { id: actor.session.id, accountId: actor.account.id }
+  }
+  const session = await findSessionOfRefreshToken(scope, refreshCookie)
+  await requireOwnPage(c.req, scope.keys.csrf, session.id)
+  return session
+}
 
 /** An expired token is none: by the clock of the browser its cookie may live on, and no script can remove it. */
 async function hasAccessToken({ keys, settings, facts }: RequestScope, c: Context): Promise<boolean> {
@@ -138,6 +104,45 @@ async function hasAccessToken({ keys, settings, facts }: RequestScope, c: Contex
   const cookie = readCookie(c, 'access_token') ?? ''
   return typeof (await verifyAccessToken(cookie, keys.accessToken, settings, facts.now)) === 'object'
 }
+
+const logout = createRoute({
+  method: 'post',
+  path: '/auth/logout',
+  operationId: 'signOut',
+  tags: ['Sign-in'],
+  summary: 'Sign out: the session ends at once, everywhere',
+  description:
+    'Access token and refresh token are refused from the next request on. In cookie mode the cookies go as well, and the refresh cookie alone is enough.',
+  security: bearer('profile:read'),
+  'x-permission': 'profile:read',
+  middleware: [requireSessionOrRefreshCookie] as const,
+  request: { body: body(z.strictObject({}), {}, false) },
+  responses: {
+    200: json(z.object({ message: z.string() }), 'Signed out', { message: 'Logout successful' }),
+    ...problems(...CHANGE_PROBLEMS, 'forbidden', 'invalid_refresh_token'),
+  },
+})
+
+tokenRoutes.openapi(logout, async (c) => {
+  const { scope, session } = c.var
+  const event = await signAuditEvent(scope.keys.auditMac, scope.facts, {
+    event: 'session.ended',
+    outcome: 'success',
+    actorId: session.accountId,
+    subjectId: session.accountId,
+    sessionId: session.id,
+    details: { by: 'logout' },
+  })
+  await answered(
+    scope.db.batch([
+      deleteSession(scope.db, session.id),
+      insertAuditEvent(scope.db, event, previousChangedOne),
+    ]),
+  )
+  scope.waitUntil(markEnded(scope.kv, [session], 'session_ended', scope.facts.now))
+  if (c.req.header('authorization') === undefined) clearTokenCookies(c)
+  return c.json({ message: 'Logout successful' }, 200)
+})
 
 const csrf = createRoute({
   method: 'get',
@@ -159,5 +164,5 @@ const csrf = createRoute({
 })
 
 tokenRoutes.openapi(csrf, async (c) =>
-  c.json({ csrf_token: await issueCsrfToken(c.var.scope.keys.csrf, c.var.sessionId) }, 200),
+  c.json({ csrf_token: await issueCsrfToken(c.var.scope.keys.csrf, c.var.session.id) }, 200),
 )

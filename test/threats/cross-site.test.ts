@@ -6,6 +6,7 @@ import { type Answer, anonymous, caller, customer, ORIGIN, PASSWORD, type Person
 import { undocumentedAnswers } from '../support/openapi.ts'
 import { d1, passTime } from '../support/production-limits.ts'
 import { withSettings } from '../support/settings.ts'
+import { testEnv } from '../support/test-env.ts'
 
 const COOKIE_MODE = { 'X-Auth-Mode': 'cookie' }
 const ACCESS = '__Host-access_token'
@@ -14,6 +15,7 @@ const DEVICE = '__Host-device_token'
 
 const said = ({ status, body }: Answer) => [status, body.code]
 const REFUSED = [403, 'csrf_failed']
+const REFRESH_REFUSED = [401, 'invalid_refresh_token']
 
 async function signedInBrowser(): Promise<{ person: Person; tab: Browser; csrf: string }> {
   const person = await customer()
@@ -73,6 +75,33 @@ describe('S95: cookie mode', () => {
     const refreshed = await tab.fetch('POST', '/auth/refresh', {}, { 'X-CSRF-Token': csrf })
     expect(said(refreshed)).toEqual([401, 'invalid_refresh_token'])
   })
+
+  it.each(['is gone', 'is still sent'])(
+    'S49: a logout is one when the access token has expired and its cookie %s',
+    async (what) => {
+      const { person, tab, csrf } = await signedInBrowser()
+      passTime(86_401)
+      if (what === 'is gone') tab.cookies.delete(ACCESS)
+      const refresh = String(tab.cookies.get(REFRESH))
+      for (const headers of [{}, { 'X-CSRF-Token': csrf, Origin: 'https://evil.example' }]) {
+        expect(said(await tab.fetch('POST', '/auth/logout', {}, headers))).toEqual(REFUSED)
+      }
+      const answer = await tab.fetch('POST', '/auth/logout', {}, { 'X-CSRF-Token': csrf })
+      expect([answer.status, [...tab.cookies.keys()]]).toEqual([200, [DEVICE]])
+      tab.cookies.set(REFRESH, refresh)
+      const after = [
+        await tab.fetch('POST', '/auth/refresh', {}, { 'X-CSRF-Token': csrf }),
+        await tab.fetch('POST', '/auth/logout', {}, { 'X-CSRF-Token': csrf }),
+      ]
+      expect(after.map(said)).toEqual([REFRESH_REFUSED, REFRESH_REFUSED])
+      const { results } = await testEnv.DB.prepare(
+        "SELECT actor_id, subject_id, details FROM audit_events WHERE event = 'session.ended' AND subject_id = ?",
+      )
+        .bind(person.id)
+        .all()
+      expect(results).toEqual([{ actor_id: person.id, subject_id: person.id, details: '{"by":"logout"}' }])
+    },
+  )
 
   it('keeps knowing the device: the next sign-in from this browser is no new device', async () => {
     const { person, tab } = await signedInBrowser()
