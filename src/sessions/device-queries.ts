@@ -49,6 +49,11 @@ export function saveDevice(db: Database, device: SeenDevice, origin: RequestFact
     })
 }
 
+/** There is no device with this id. */
+export function isNoDevice(id: string): SQL {
+  return sql`NOT EXISTS (SELECT 1 FROM ${devices} AS noted WHERE noted.id = ${id})`
+}
+
 /** Removes what an account has too many of, longest unseen first; never a device with a session. */
 export function deleteSurplusDevices(db: Database, accountId: number) {
   return db.delete(devices).where(sql`${devices.id} IN (

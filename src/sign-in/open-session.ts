@@ -2,7 +2,7 @@
  * Opening a session once the person is known: one batch with the session, its device, and what follows from
  * both. Everything hangs on the session's insert, which holds only if the account still is what was checked.
  */
-import type { SQL } from 'drizzle-orm'
+import { and, type SQL } from 'drizzle-orm'
 import type { BatchItem } from 'drizzle-orm/batch'
 import { updateRehashedPassword } from '../accounts/queries.ts'
 import type { AuditEventName, AuditFacts } from '../audit/events.ts'
@@ -13,7 +13,7 @@ import { randomBytes, randomId } from '../crypto/random.ts'
 import { answered, previousChangedOne, previousChangedSome } from '../platform/database.ts'
 import type { RequestScope } from '../platform/request-scope.ts'
 import { markEnded } from '../sessions/blacklist.ts'
-import { deleteSurplusDevices, insertCountry, saveDevice } from '../sessions/device-queries.ts'
+import { deleteSurplusDevices, insertCountry, isNoDevice, saveDevice } from '../sessions/device-queries.ts'
 import { deleteSurplusSessions, insertSession, isLiveSession } from '../sessions/queries.ts'
 import { nameAgent } from '../sessions/user-agent.ts'
 
@@ -59,14 +59,7 @@ export async function openSession(scope: RequestScope, checked: Checked): Promis
       deleteSurplusSessions(db, session, facts.now, isRecorded(succeeded)),
       insertAuditEvent(db, surplus, previousChangedSome),
       ...(await rehashing(scope, checked, sign, isRecorded(succeeded))),
-      ...(await notingDevice(
-        scope,
-        checked,
-        session.deviceId,
-        opened.deviceToken,
-        sign,
-        isRecorded(succeeded),
-      )),
+      ...(await notingDevice(scope, session, opened.deviceToken, sign, isRecorded(succeeded))),
       ...(await notingCountry(scope, checked.accountId, sign, isRecorded(succeeded))),
       ...checked.clear(isRecorded(succeeded)),
     ]),
@@ -104,17 +97,19 @@ async function rehashing(
 
 async function notingDevice(
   { db, facts }: RequestScope,
-  { accountId, deviceId }: Checked,
-  id: string,
+  { accountId, deviceId }: { readonly accountId: number; readonly deviceId: string },
   token: string,
   sign: Sign,
   when: SQL,
 ): Promise<Statements> {
-  const device = { id, accountId, tokenHash: await hashToken(token), ...nameAgent(facts.userAgent) }
-  const save = saveDevice(db, device, facts, when)
-  if (deviceId !== undefined) return [save]
-  const event = await sign('device.added', { device_id: id })
-  return [save, insertAuditEvent(db, event, previousChangedOne), deleteSurplusDevices(db, accountId)]
+  const device = { id: deviceId, accountId, tokenHash: await hashToken(token), ...nameAgent(facts.userAgent) }
+  const event = await sign('device.added', { device_id: deviceId })
+  return [
+    // Ahead of the device. One that was looked up is new as well if it has been forgotten since.
+    insertAuditEvent(db, event, and(when, isNoDevice(deviceId))),
+    saveDevice(db, device, facts, when),
+    deleteSurplusDevices(db, accountId),
+  ]
 }
 
 async function notingCountry(

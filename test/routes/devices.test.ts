@@ -282,6 +282,24 @@ describe('forgetting a device', () => {
     expect((await eventsOf(john.id)).filter((event) => event.startsWith('device.'))).toEqual(['device.added'])
   })
 
+  it('S109: while somebody signs in there leaves a device that is added anew, and says so', async () => {
+    const person = await newcomer()
+    const here = (await signIn(person)).body
+    const there = (await signIn(person)).body
+    const other = (await devicesOf(here.token)).find(({ current }: { current: boolean }) => !current)
+    const before = (await eventsOf(person.id)).length
+    beforeRoundTrip(2, () => caller(here.token).delete(`/auth/devices/${other.id}`))
+    const again = (await signIn(person, { deviceToken: there.device_token })).body
+    expect((await eventsOf(person.id)).slice(before)).toEqual([
+      'device.forgotten',
+      'sign_in.succeeded',
+      'device.added',
+    ])
+    forgetMarks()
+    const statuses = [there, again].map(async ({ token }) => (await caller(token).get('/auth/me')).status)
+    expect(await Promise.all(statuses)).toEqual([401, 200])
+  })
+
   it('has one winner of 20 at once', async () => {
     const person = await newcomer()
     const here = (await signIn(person)).body
