@@ -21,6 +21,7 @@ import { serviceTicketRoutes } from './service-tickets/routes.ts'
 import { deviceRoutes } from './sessions/device-routes.ts'
 import { sessionRoutes } from './sessions/routes.ts'
 import { signInRoutes } from './sign-in/routes.ts'
+import { stepUpRoutes } from './sign-in/step-up-routes.ts'
 import { tokenRoutes } from './sign-in/token-routes.ts'
 import { webRoutes } from './web/routes.ts'
 
@@ -33,6 +34,7 @@ app.use(requireHttps, requireSettings, allowOrigins, checkBody)
 app.route('/', platformRoutes)
 app.route('/', signInRoutes)
 app.route('/', tokenRoutes)
+app.route('/', stepUpRoutes)
 app.route('/', sessionRoutes)
 app.route('/', deviceRoutes)
 app.route('/', customerRoutes)

@@ -24,7 +24,7 @@ import type { RequestScope } from '../platform/request-scope.ts'
 import { markEnded } from '../sessions/blacklist.ts'
 import type { Actor } from '../sessions/guard.ts'
 import { deleteSessionsOf, isLiveSession } from '../sessions/queries.ts'
-import { type Proof, requireFreshness, whyRefused } from './freshness.ts'
+import { type Proof, requireFreshness, whyRefused } from '../sign-in/freshness.ts'
 import { PROFILE_FIELDS, type ProfileInput } from './schemas.ts'
 
 /**

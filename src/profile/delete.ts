@@ -8,7 +8,7 @@ import type { RequestScope } from '../platform/request-scope.ts'
 import { markEnded } from '../sessions/blacklist.ts'
 import type { Actor } from '../sessions/guard.ts'
 import { isLiveSession, listSessionIds } from '../sessions/queries.ts'
-import { requireFreshness, whyRefused } from './freshness.ts'
+import { requireFreshness, whyRefused } from '../sign-in/freshness.ts'
 
 /**
  * Deletes a customer's account with its sessions and link tokens.

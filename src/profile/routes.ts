@@ -2,8 +2,6 @@
 import * as z from 'zod'
 import { PERMISSIONS, permissionsOf } from '../access/roles.ts'
 import { accountSchema, CUSTOMER_EXAMPLE, showAccount } from '../accounts/schemas.ts'
-import { limit } from '../limits/middleware.ts'
-import { triedPassword } from '../passwords/schemas.ts'
 import { refuseInvalidWithPassword } from '../passwords/validation.ts'
 import {
   bearer,
@@ -12,14 +10,12 @@ import {
   createRoute,
   createRoutes,
   json,
-  limited,
   problems,
   SESSION_PROBLEMS,
 } from '../platform/openapi.ts'
 import { type Actor, requireSession } from '../sessions/guard.ts'
 import { changeProfile } from './change.ts'
 import { profileChangeSchema } from './schemas.ts'
-import { stepUp } from './step-up.ts'
 
 export const profileRoutes = createRoutes()
 
@@ -106,46 +102,3 @@ profileRoutes.openapi(
   },
   refuseInvalidWithPassword,
 )
-
-const stepUpRoute = createRoute({
-  method: 'post',
-  path: '/auth/step-up',
-  operationId: 'stepUp',
-  tags: ['Sign-in'],
-  summary: 'Prove the password again: this session then counts as fresh',
-  description:
-    'For what asks for a recent sign-in, without a new one. Other sessions of the account stay as they are.',
-  security: bearer('profile:write'),
-  'x-permission': 'profile:write',
-  middleware: [requireSession({ permission: 'profile:write' }), limit('password')] as const,
-  request: {
-    body: body(z.strictObject({ password: triedPassword }).meta({ id: 'StepUp' }), {
-      password: 'securepassword123',
-    }),
-  },
-  responses: {
-    200: limited(
-      json(z.object({ message: z.string(), fresh_until: z.iso.datetime() }), 'The session is fresh', {
-        message: 'Step-up successful',
-        fresh_until: '2026-01-15T10:10:00.000Z',
-      }),
-    ),
-    ...problems(
-      ...CHANGE_PROBLEMS,
-      'forbidden',
-      'invalid_credentials',
-      'reauthentication_required',
-      'too_many_requests',
-      'sign_in_busy',
-    ),
-  },
-})
-
-profileRoutes.openapi(stepUpRoute, async (c) => {
-  const { scope, actor } = c.var
-  const freshUntil = await stepUp(scope, actor, c.req.valid('json').password)
-  return c.json(
-    { message: 'Step-up successful', fresh_until: new Date(freshUntil * 1000).toISOString() },
-    200,
-  )
-})
