@@ -42,6 +42,8 @@ export function rotateRefresh(
       refreshKeyId: next.keyId,
       rotatedAt: now,
       rotatedBy: next.rotatedBy,
+      // Also a use: the next sign-in must not take it for the session that was used longest ago.
+      lastSeenAt: now,
       expiresAt: sql`min(${now + SESSION_IDLE_SECONDS}, ${limit})`,
     })
     .where(

@@ -357,6 +357,24 @@ describe('S55: the number of sessions', () => {
     expect((await eventsOf(person.id)).filter((event) => event === 'session.ended')).toHaveLength(1)
   })
 
+  it('S55: a session that has just been refreshed is in use', async () => {
+    const person = await customer()
+    const refreshed = (await signIn(person)).body
+    for (let more = 2; more < MAX_SESSIONS; more++) await signIn(person)
+    passTime(86_401)
+    const { status, body } = await anonymous().post('/auth/refresh', {
+      refresh_token: refreshed.refresh_token,
+    })
+    expect(status).toBe(200)
+    passTime(1)
+    const listed = (await caller((await signIn(person)).body.token).get('/auth/sessions')).body.items
+    const [, second] = listed.map(({ id }: { id: string }) => id)
+    expect(second).toBe(sidOf(body.token))
+    for (let more = 2; more < MAX_SESSIONS; more++) await signIn(person)
+    forgetMarks()
+    expect((await caller(body.token).get('/auth/me')).status).toBe(200)
+  })
+
   it('S55: holds for 25 sign-ins at once, and each of those answered has its session or has lost it to a later one', async () => {
     const person = await newcomer()
     const answers = await Promise.all(Array.from({ length: 25 }, () => signIn(person)))
