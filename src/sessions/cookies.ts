@@ -10,8 +10,14 @@ import type { TokenPair } from './refresh.ts'
 
 type CookieName = 'access_token' | 'refresh_token' | 'device_token'
 
+/**
+ * A browser has one cookie of such a name at most. Some let a neighbouring domain plant another that looks the same
+ * here; which is which cannot be told, so none counts.
+ */
 export function readCookie(c: Context, name: CookieName): string | undefined {
-  return getCookie(c, name, 'host')
+  const sameName = new RegExp(`(?:^|;)[ \\t]*__Host-${name}[ \\t]*=`, 'g')
+  const found = c.req.header('cookie')?.match(sameName)
+  return found?.length === 1 ? getCookie(c, name, 'host') : undefined
 }
 
 export function setTokenCookies(c: Context, tokens: TokenPair): void {

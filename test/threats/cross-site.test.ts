@@ -267,6 +267,43 @@ describe('S44: cookies and the Authorization header', () => {
     }
   })
 
+  it.each([
+    ['before it', '%p; %o'],
+    ['after it', '%o; %p'],
+    ['that is no token', '%o; __Host-NAME=x'],
+    ['with blanks', '%p ;a=b;\t%o'],
+    ['with a blank in its name', '__Host-NAME =x; %o'],
+  ])('S95: with another that a neighbour has planted %s none counts', async (_, pattern) => {
+    const { tab, csrf } = await signedInBrowser()
+    const planted = (await signedInBrowser()).tab
+    const pair = (from: Browser, name: string) => `${name}=${from.cookies.get(name)}`
+    const cookie = [ACCESS, REFRESH]
+      .map((name) =>
+        pattern
+          .replace('%p', pair(planted, name))
+          .replace('%o', pair(tab, name))
+          .replace('__Host-NAME', name),
+      )
+      .join('; ')
+    const headers = { Cookie: cookie, 'X-CSRF-Token': csrf }
+    expect(said(await tab.fetch('GET', '/auth/me', undefined, headers))).toEqual([401, 'token_missing'])
+    expect(said(await tab.fetch('GET', '/auth/csrf', undefined, headers))).toEqual([401, 'token_missing'])
+    expect(said(await tab.fetch('POST', '/auth/logout', {}, headers))).toEqual([401, 'token_missing'])
+    expect(said(await tab.fetch('POST', '/auth/refresh', {}, headers))).toEqual([400, 'input_missing'])
+    expect((await tab.fetch('GET', '/auth/me')).status).toBe(200)
+  })
+
+  it.each(['\u00a0', '\u2000', '\ufeff', '='])(
+    'S95: one that only looks like it, behind %j, changes nothing',
+    async (sign) => {
+      const { person, tab } = await signedInBrowser()
+      const planted = (await signedInBrowser()).tab.cookies.get(ACCESS)
+      const cookie = `${sign}${ACCESS}=${planted}; ${ACCESS}=${tab.cookies.get(ACCESS)}`
+      const me = await tab.fetch('GET', '/auth/me', undefined, { Cookie: cookie })
+      expect(me.body.account.id).toBe(person.id)
+    },
+  )
+
   it('a cookie of another name, or without its prefix, is none', async () => {
     const { tab } = await signedInBrowser()
     const cookie = `access_token=${tab.cookies.get(ACCESS)}; session=${tab.cookies.get(ACCESS)}`
