@@ -31,6 +31,10 @@ const TAGS = [
   { name: 'Audit', description: 'What happened, for admins; it cannot be changed' },
 ]
 
+type PathItem = NonNullable<OpenApiDocument['paths']>[string]
+
+const CHANGES = ['post', 'put', 'patch', 'delete'] as const
+
 let document: OpenApiDocument | undefined
 
 /** Built at first use: generating it is work that only its readers should pay for. */
@@ -52,7 +56,14 @@ function generate(app: OpenAPIHono<AppEnv>): OpenApiDocument {
     in: 'cookie',
     name: '__Host-access_token',
     description:
-      'Set by a sign-in with `X-Auth-Mode: cookie`; ignored when there is an Authorization header. What changes something must come from a page of the same origin and carry the `X-CSRF-Token` of GET /auth/csrf.',
+      'Set by a sign-in with `X-Auth-Mode: cookie`; ignored when there is an Authorization header.',
+  })
+  app.openAPIRegistry.registerComponent('securitySchemes', 'csrf', {
+    type: 'apiKey',
+    in: 'header',
+    name: 'X-CSRF-Token',
+    description:
+      'The `csrf_token` of GET /auth/csrf. What changes something by cookies carries it, and comes from a page of the same origin.',
   })
   const generated = app.getOpenAPI31Document({
     openapi: '3.1.0',
@@ -68,7 +79,17 @@ function generate(app: OpenAPIHono<AppEnv>): OpenApiDocument {
   // Routes carry the form of their ids in the path, so that a malformed id is no path at all.
   const paths = Object.entries(generated.paths ?? {}).map(([path, item]) => [
     path.replace(/\{(\w+)\{[^}]*\}\}/g, '{$1}'),
-    item,
+    { ...item, ...changesWithCsrf(item) },
   ])
   return { ...generated, paths: Object.fromEntries(paths) }
+}
+
+/** The operations that change something, where a cookie is accepted only together with the CSRF token. */
+function changesWithCsrf(item: PathItem): Pick<PathItem, (typeof CHANGES)[number]> {
+  const changes = CHANGES.flatMap((method) => {
+    const operation = item[method]
+    const security = operation?.security?.map((each) => ('cookie' in each ? { ...each, csrf: [] } : each))
+    return security ? [[method, { ...operation, security }]] : []
+  })
+  return Object.fromEntries(changes)
 }

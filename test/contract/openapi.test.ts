@@ -163,6 +163,12 @@ describe('guards', () => {
         expect(PERMISSIONS).toContain(scope)
         expect(description['x-permission']).toContain(scope)
       }
+      // By header alone, or by cookie; and a change by cookie needs the CSRF token as well.
+      const alternatives = description.security.map((each) => Object.keys(each).sort())
+      expect([nameOf(operation), alternatives]).toEqual([
+        nameOf(operation),
+        [['bearer'], method === 'GET' ? ['cookie'] : ['cookie', 'csrf']],
+      ])
       expect(Object.keys(description.responses)).toEqual(expect.arrayContaining(['401', '403', '503']))
     }
   })
