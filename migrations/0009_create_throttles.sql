@@ -7,8 +7,9 @@ CREATE TABLE throttles (
   failed_at INTEGER NOT NULL
 ) WITHOUT ROWID;
 
--- By age as well: what belongs to no account goes when it is old.
-CREATE INDEX throttles_by_account ON throttles (account_id, failed_at);
+CREATE INDEX throttles_by_account ON throttles (account_id);
+-- No time ends the count of an account; all others, whose keys come after 'account:', go when they are old.
+CREATE INDEX throttles_by_age ON throttles (failed_at) WHERE key >= 'device:';
 
 -- A row is a place that an attempt takes before any work. It lapses by itself, goes with a success, or counts.
 CREATE TABLE throttle_attempts (

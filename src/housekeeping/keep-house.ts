@@ -30,8 +30,8 @@ const MAX_ACTIONS_PER_RUN = 200
 /** Counts of refusals are of interest for a month; no longer than the rows that they count. */
 const REPEATS_KEPT_DAYS = 30
 const DAY_SECONDS = 86_400
-/** Failures at an address that belongs to no account. */
-const STRAY_THROTTLES_KEPT_DAYS = 90
+/** Counts that are not an account's: longer than any session lives, and as long as a device is known. */
+const STRAY_THROTTLES_KEPT_DAYS = 180
 const MAX_ROWS_PER_RUN = 1_000
 /** Every failed sign-in leaves one, and they come in floods. */
 const MAX_ATTEMPTS_PER_RUN = 10_000

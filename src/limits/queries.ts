@@ -2,7 +2,7 @@
  * Counting attempts. An attempt takes a place by one conditional insert, before any work; a failure makes
  * it count, a success takes it away, and whatever else happens leaves it to lapse.
  */
-import { and, eq, inArray, isNull, type SQL, sql } from 'drizzle-orm'
+import { and, eq, inArray, type SQL, sql } from 'drizzle-orm'
 import { accounts } from '../accounts/tables.ts'
 import type { Database } from '../platform/database.ts'
 import { type FailureRule, PLACE_SECONDS, type WindowRule } from './policy.ts'
@@ -142,11 +142,14 @@ export function deleteOldAttempts(db: Database, before: number, limit: number) {
     )
 }
 
-/** Counts of addresses that belong to no account; those of accounts stay, for no time ends them. */
+/**
+ * Counts of devices, of addresses without an account, and of sessions: their keys come after `account:`. Those of
+ * accounts stay, for no time ends them.
+ */
 export function deleteOldThrottles(db: Database, before: number, limit: number) {
   return db
     .delete(throttles)
     .where(
-      sql`${throttles.key} IN (SELECT key FROM ${throttles} WHERE ${isNull(throttles.accountId)} AND failed_at <= ${before} LIMIT ${limit})`,
+      sql`${throttles.key} IN (SELECT key FROM ${throttles} WHERE key >= 'device:' AND failed_at <= ${before} LIMIT ${limit})`,
     )
 }

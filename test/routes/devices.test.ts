@@ -375,9 +375,11 @@ describe('S55: the number of sessions', () => {
     expect((await caller(body.token).get('/auth/me')).status).toBe(200)
   })
 
-  it('S55: holds for 25 sign-ins at once, and each of those answered has its session or has lost it to a later one', async () => {
+  it('S55: holds for 20 sign-ins at once', async () => {
     const person = await newcomer()
-    const answers = await Promise.all(Array.from({ length: 25 }, () => signIn(person)))
+    // A known device has 20 places, an unknown one 5.
+    const { device_token: deviceToken } = (await signIn(person)).body
+    const answers = await Promise.all(Array.from({ length: 20 }, () => signIn(person, { deviceToken })))
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]))
     const live = await testEnv.DB.prepare('SELECT count(*) AS n FROM sessions WHERE account_id = ?')
       .bind(person.id)

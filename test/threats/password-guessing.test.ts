@@ -3,7 +3,8 @@ import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { app } from '../../src/app.ts'
 import { hashToken } from '../../src/crypto/digest.ts'
-import { hex, utf8 } from '../../src/crypto/encoding.ts'
+import { base64url, hex, utf8 } from '../../src/crypto/encoding.ts'
+import { randomBytes } from '../../src/crypto/random.ts'
 import {
   type Answer,
   anonymous,
@@ -69,7 +70,7 @@ async function deviceOf(
   person: Person,
   lastSeenAgo = 0,
 ): Promise<{ id: string; headers: { 'Device-Token': string } }> {
-  const [id, token] = [`device-${++devices}`, `device-token-${devices}`]
+  const [id, token] = [`device-${++devices}`, base64url(randomBytes(32))]
   const now = Math.floor(Date.now() / 1000)
   await sql(
     'INSERT INTO devices (id, account_id, token_hash, first_seen_at, last_seen_at) VALUES (?, ?, ?, 1, ?)',
