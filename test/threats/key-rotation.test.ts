@@ -14,7 +14,17 @@ import type { KeyPurpose } from '../../src/crypto/keyring.ts'
 import { randomBytes } from '../../src/crypto/random.ts'
 import { decodeSecret } from '../../src/crypto/secret.ts'
 import { alertsOf, keysUnder, seal } from '../support/audit-log.ts'
-import { admin, anonymous, caller, customer, issueLinkToken, type Person } from '../support/client.ts'
+import { browser } from '../support/browser.ts'
+import {
+  admin,
+  anonymous,
+  caller,
+  customer,
+  issueLinkToken,
+  ORIGIN,
+  type Person,
+  signedIn,
+} from '../support/client.ts'
 import { runCron } from '../support/cron.ts'
 import { claimsOf, forge, keyOf, macOf } from '../support/forged-tokens.ts'
 import {
@@ -224,6 +234,35 @@ describe('S42: rotation of SECRET_KEY', () => {
       expect((await me(both, await forge(swapped, payload))).body.code).toBe('invalid_token')
     }
     expect((await me({}, await forge(newKey, payload))).body.code).toBe('invalid_token')
+  })
+
+  it('S42: a browser outlives the key of its access token and of its CSRF token', async () => {
+    const tab = browser()
+    const old = await tab.signIn(john)
+    const both = { SECRET_KEY: OLD, SECRET_KEY_2: draw() }
+    const afterwards = { ...both, SECRET_KEY: undefined }
+    const ask = async (settings: Settings, method: string, path: string, headers = {}) => {
+      const send = await withSettings(settings)
+      const Cookie = [...tab.cookies].map((pair) => pair.join('=')).join('; ')
+      const { address } = caller()
+      return send(method, path, method === 'GET' ? undefined : {}, {
+        ...{ Cookie, Origin: ORIGIN, 'Sec-Fetch-Site': 'same-origin', 'CF-Connecting-IP': address },
+        ...headers,
+      })
+    }
+    const renewed = (await ask(both, 'GET', '/auth/csrf')).body.csrf_token
+    expect(renewed).not.toBe(old)
+    for (const token of [old, renewed]) {
+      const answer = await ask(both, 'DELETE', '/auth/sessions', { 'X-CSRF-Token': token })
+      expect(answer.status).toBe(200)
+    }
+    expect((await ask(afterwards, 'GET', '/auth/me')).body.code).toBe('invalid_token')
+    const refused = await ask(afterwards, 'POST', '/auth/refresh', { 'X-CSRF-Token': old })
+    expect(refused.body.code).toBe('csrf_failed')
+    const { csrf_token: csrfToken } = (await ask(afterwards, 'GET', '/auth/csrf')).body
+    const refreshed = await ask(afterwards, 'POST', '/auth/refresh', { 'X-CSRF-Token': csrfToken })
+    expect([refreshed.status, refreshed.headers.getSetCookie().length]).toEqual([200, 2])
+    john = await signedIn(john.email, john.password)
   })
 
   it('S42: the highest number signs, as a number and not as text', async () => {

@@ -313,7 +313,7 @@ describe('S22: a known device', () => {
       '"login";r=0;t=30',
     ])
     expect(await eventsOf(person, 'device.distrusted')).toEqual([
-      { details: `{"device":"${id}","failures":20}`, reason: null },
+      { details: `{"device_id":"${id}","failures":20}`, reason: null },
     ])
     const row = await testEnv.DB.prepare('SELECT token_hash, previous_token_hash FROM devices WHERE id = ?')
       .bind(id)
