@@ -38,6 +38,9 @@ export type Say = (progress: string) => void
 /** Signed-in customers that take turns, so that no single row is always the warm one. */
 const PEOPLE = 16
 
+/** So many take turns: one account would soon have more sessions and devices than it may. */
+const SIGNERS = 500
+
 /** Calls of 50,000 iterations that one derivation has. */
 const CALLS = 12
 
@@ -45,6 +48,8 @@ interface Shop {
   readonly worker: ServedWorker
   readonly people: Person[]
   readonly peopleOfLarge: Person[]
+  /** Another account each time. */
+  readonly askForNextSignIn: () => Ask
 }
 
 interface Peer {
@@ -116,13 +121,16 @@ async function openShop(worker: ServedWorker, plan: Plan, say: Say): Promise<Sho
     await applyMigrations(database, join(root, 'migrations'))
     const template = await register(worker, 'template@shop.test', binding)
     const title = `${customers.toLocaleString('en')} customers and their tickets`
-    const emails = await seedCustomers(database, customers, PEOPLE, template, tellTenths(title, say))
+    const emails = await seedCustomers(database, customers, SIGNERS, template, tellTenths(title, say))
     const people: Person[] = []
-    for (const email of emails) people.push(await signIn(worker, email, binding))
-    return people
+    for (const email of emails.slice(0, PEOPLE)) people.push(await signIn(worker, email, binding))
+    return { people, emails }
   }
-  const people = await open('DB', plan.smallCustomers)
-  return { worker, people, peopleOfLarge: await open('DB_LARGE', plan.largeCustomers) }
+  const { people, emails } = await open('DB', plan.smallCustomers)
+  const { people: peopleOfLarge } = await open('DB_LARGE', plan.largeCustomers)
+  let signIns = 0
+  const askForNextSignIn = () => askToSignIn(worker, emails[signIns++ % SIGNERS] ?? '')
+  return { worker, people, peopleOfLarge, askForNextSignIn }
 }
 
 async function openPeer(worker: ServedWorker): Promise<Peer> {
@@ -172,11 +180,10 @@ async function measureReads(shop: Shop, peer: Peer, plan: Plan) {
   }
 }
 
-async function measureSignIns({ worker, people }: Shop, peer: Peer, plan: Plan) {
-  const emailAt = (index: number) => userAt(people, index).email
+async function measureSignIns({ worker, askForNextSignIn }: Shop, peer: Peer, plan: Plan) {
   const peerEmail = userAt(peer.users, 0).email
   const alone = await timeInTurns(plan.signInRounds, [
-    () => askToSignIn(worker, emailAt(0)),
+    askForNextSignIn,
     () => ({ origin: worker.origin, path: `/bench/derive?calls=${CALLS}&iterations=50000` }),
     (round) => askToRegister(worker, `registered-${round}@shop.test`),
     () => askPeerToSignIn(peer.worker, peerEmail),
@@ -185,10 +192,7 @@ async function measureSignIns({ worker, people }: Shop, peer: Peer, plan: Plan) 
   const [signInMs = [], derivationMs = [], registerMs = [], peerSignInMs = [], peerSignUpMs = []] = alone
   const [queued = [], uninterrupted = []] = await rateInTurns(
     { rounds: plan.rateRounds, count: plan.rateSignIns },
-    [
-      (client) => askToSignIn(worker, emailAt(client)),
-      (client) => ({ ...askToSignIn(worker, emailAt(client)), headers: { 'x-bench-uninterrupted': '1' } }),
-    ],
+    [askForNextSignIn, () => ({ ...askForNextSignIn(), headers: { 'x-bench-uninterrupted': '1' } })],
   )
   return {
     signInMs: summarize(signInMs),
@@ -207,9 +211,7 @@ async function measureNeighbours(shop: Shop, peer: Peer, plan: Plan) {
   const rounds = { shop: [] as number[][], peer: [] as number[][] }
   for (let round = 0; round < plan.neighbourRounds; round++) {
     const cheap = { ...bareRead(shop, 0), headers: { 'x-bench-announced': '1' } }
-    const own = await probeNeighbour(plan.probes, cheap, (client) =>
-      askToSignIn(shop.worker, userAt(shop.people, client).email),
-    )
+    const own = await probeNeighbour(plan.probes, cheap, shop.askForNextSignIn)
     const peers = await probeNeighbour(plan.probes, barePeerRead(peer, 0), (client) =>
       askPeerToSignIn(peer.worker, userAt(peer.users, client).email),
     )

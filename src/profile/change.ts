@@ -21,7 +21,7 @@ import { consumeLinkTokens } from '../passwords/queries.ts'
 import { answered, previousChangedOne } from '../platform/database.ts'
 import { Problem, permissionMissing } from '../platform/problem.ts'
 import type { RequestScope } from '../platform/request-scope.ts'
-import { markEnded } from '../sessions/blacklist.ts'
+import { type EndedSession, markEnded } from '../sessions/blacklist.ts'
 import type { Actor } from '../sessions/guard.ts'
 import { deleteSessionsOf, isLiveSession } from '../sessions/queries.ts'
 import { type Proof, requireFreshness, whyRefused } from '../sign-in/freshness.ts'
@@ -104,7 +104,7 @@ async function writeChanges(
   const [changed, ...rest] = await answered(db.batch([update, ...followUps, ...endOthers]))
   const [profile] = changed
   if (!profile) throw await whyUnchanged(scope, actor, target, changes)
-  const ended = endOthers.length > 0 ? ((rest.at(-1) ?? []) as { id: string }[]) : []
+  const ended = endOthers.length > 0 ? ((rest.at(-1) ?? []) as EndedSession[]) : []
   scope.waitUntil(markEnded(scope.kv, ended, 'session_ended', facts.now))
   return profile
 }

@@ -7,7 +7,7 @@ import { answered, previousChangedOne } from '../platform/database.ts'
 import type { RequestScope } from '../platform/request-scope.ts'
 import { markEnded } from '../sessions/blacklist.ts'
 import type { Actor } from '../sessions/guard.ts'
-import { isLiveSession, listSessionIds } from '../sessions/queries.ts'
+import { isLiveSession, listEndingSessions } from '../sessions/queries.ts'
 import { requireFreshness, whyRefused } from '../sign-in/freshness.ts'
 
 /**
@@ -35,7 +35,7 @@ export async function deleteAccount(
   })
   const [sessions, deleted] = await answered(
     db.batch([
-      listSessionIds(db, target.id),
+      listEndingSessions(db, target.id),
       deleteCustomer(db, target.id, allowed),
       insertAuditEvent(db, event, previousChangedOne),
       ...cleared,

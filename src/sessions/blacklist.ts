@@ -5,7 +5,6 @@
  * session; its refresh token is never taken without asking the database.
  */
 import { logInfo } from '../platform/log.ts'
-import { ACCESS_TOKEN_SECONDS } from './access-token.ts'
 
 export type EndReason = 'session_ended' | 'account_deleted'
 
@@ -50,16 +49,35 @@ export async function readMark(
   }
 }
 
-/** Marks sessions that the database has ended, in this isolate at once and in KV for the others. */
+/** A session that the database has ended. */
+export interface EndedSession {
+  readonly id: string
+  /** When its newest access token expires, in unix seconds. */
+  readonly tokenUntil: number
+}
+
+/** KV keeps nothing for less. */
+const MIN_TTL_SECONDS = 60
+
+/** Clocks of two edges may differ, and a spent refresh token can get one more access token within its grace time. */
+const SLACK_SECONDS = 60
+
+/**
+ * Marks sessions that the database has ended, in this isolate at once and in KV for the others: as long as
+ * there may be an access token of the session that has not expired, at least the minute that KV asks for.
+ */
 export async function markEnded(
   kv: KVNamespace,
-  sessions: readonly { readonly id: string }[],
+  ended: readonly EndedSession[],
   reason: EndReason,
   now: number,
 ): Promise<void> {
-  for (const { id } of sessions) remember(id, reason, now + ACCESS_TOKEN_SECONDS)
-  const writes = sessions.map(({ id }) =>
-    kv.put(KEY_PREFIX + id, reason, { expirationTtl: ACCESS_TOKEN_SECONDS }),
+  const marked = ended
+    .map(({ id, tokenUntil }) => ({ id, secondsLeft: tokenUntil + SLACK_SECONDS - now }))
+    .filter(({ secondsLeft }) => secondsLeft > 0)
+  for (const { id, secondsLeft } of marked) remember(id, reason, now + secondsLeft)
+  const writes = marked.map(({ id, secondsLeft }) =>
+    kv.put(KEY_PREFIX + id, reason, { expirationTtl: Math.max(MIN_TTL_SECONDS, secondsLeft) }),
   )
   const failed = (await Promise.allSettled(writes)).filter(({ status }) => status === 'rejected').length
   if (failed > 0) logInfo('blacklist write failed', { failed })

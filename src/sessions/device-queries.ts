@@ -2,6 +2,7 @@
 import { and, desc, eq, gt, isNotNull, type SQL, sql } from 'drizzle-orm'
 import type { Database } from '../platform/database.ts'
 import type { RequestFacts } from '../platform/request-facts.ts'
+import { endedColumns } from './queries.ts'
 import { accountCountries, devices, sessions } from './tables.ts'
 import type { AgentNames } from './user-agent.ts'
 
@@ -118,7 +119,7 @@ export function deleteSessionsOfDevice(db: Database, accountId: number, deviceId
   return db
     .delete(sessions)
     .where(and(eq(sessions.deviceId, deviceId), eq(sessions.accountId, accountId), when))
-    .returning({ id: sessions.id })
+    .returning(endedColumns)
 }
 
 /** Devices that are known no more and have no session left. */

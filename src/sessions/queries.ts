@@ -5,6 +5,7 @@ import { accounts } from '../accounts/tables.ts'
 import { compileSelect, named } from '../platform/compiled-query.ts'
 import type { Database } from '../platform/database.ts'
 import type { RequestFacts } from '../platform/request-facts.ts'
+import { ACCESS_TOKEN_SECONDS } from './access-token.ts'
 import { devices, sessions } from './tables.ts'
 
 /** A session that is not refreshed for so long ends: 30 days. */
@@ -103,8 +104,17 @@ export function isLiveSession(id: string, now: number): SQL {
     WHERE live.id = ${id} AND live.expires_at > ${now} AND holder.status = 'active')`
 }
 
+/** Of a session that ends: until when a mark must refuse it. Each refresh gives a new access token. */
+export const endedColumns = {
+  id: sessions.id,
+  tokenUntil:
+    sql<number>`coalesce(${sessions.rotatedAt}, ${sessions.createdAt}) + ${ACCESS_TOKEN_SECONDS}`.as(
+      'token_until',
+    ),
+}
+
 export function deleteSession(db: Database, id: string) {
-  return db.delete(sessions).where(eq(sessions.id, id)).returning({ id: sessions.id })
+  return db.delete(sessions).where(eq(sessions.id, id)).returning(endedColumns)
 }
 
 /** How many sessions an account may have at once. */
@@ -131,7 +141,7 @@ export function deleteSurplusSessions(
         when,
       ),
     )
-    .returning({ id: sessions.id })
+    .returning(endedColumns)
 }
 
 /** The live sessions of an account, last seen first. */
@@ -173,8 +183,8 @@ export function updateLastSeen(db: Database, id: string, now: number) {
     .where(and(eq(sessions.id, id), isStale))
 }
 
-export function listSessionIds(db: Database, accountId: number) {
-  return db.select({ id: sessions.id }).from(sessions).where(eq(sessions.accountId, accountId))
+export function listEndingSessions(db: Database, accountId: number) {
+  return db.select(endedColumns).from(sessions).where(eq(sessions.accountId, accountId))
 }
 
 /** One session, or all but one. */
@@ -191,7 +201,7 @@ export function deleteSessionsOf(
   return db
     .delete(sessions)
     .where(and(eq(sessions.accountId, accountId), chosen, when))
-    .returning({ id: sessions.id })
+    .returning(endedColumns)
 }
 
 export function deleteExpiredSessions(db: Database, now: number, limit: number) {

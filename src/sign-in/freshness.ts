@@ -23,6 +23,7 @@ import { checkPassword } from '../passwords/check.ts'
 import { answered, previousChangedOne } from '../platform/database.ts'
 import { Problem, reauthenticationRequired } from '../platform/problem.ts'
 import type { RequestScope } from '../platform/request-scope.ts'
+import { ACCESS_TOKEN_SECONDS } from '../sessions/access-token.ts'
 import { markEnded } from '../sessions/blacklist.ts'
 import type { Actor, Session } from '../sessions/guard.ts'
 import { deleteSessionsOf, findSession } from '../sessions/queries.ts'
@@ -121,5 +122,6 @@ async function failCheck(scope: RequestScope, actor: Actor, place: Place, reason
     insertAuditEvent(db, ended, previousChangedOne),
   ])
   if (failures < SESSION_MAX_FAILURES) return
-  scope.waitUntil(markEnded(kv, [actor.session], 'session_ended', facts.now))
+  const session = { id: actor.session.id, tokenUntil: facts.now + ACCESS_TOKEN_SECONDS }
+  scope.waitUntil(markEnded(kv, [session], 'session_ended', facts.now))
 }

@@ -133,13 +133,13 @@ tokenRoutes.openapi(logout, async (c) => {
     sessionId: session.id,
     details: { by: 'logout' },
   })
-  await answered(
+  const [ended] = await answered(
     scope.db.batch([
       deleteSession(scope.db, session.id),
       insertAuditEvent(scope.db, event, previousChangedOne),
     ]),
   )
-  scope.waitUntil(markEnded(scope.kv, [session], 'session_ended', scope.facts.now))
+  scope.waitUntil(markEnded(scope.kv, ended, 'session_ended', scope.facts.now))
   if (c.req.header('authorization') === undefined) clearTokenCookies(c)
   return c.json({ message: 'Logout successful' }, 200)
 })

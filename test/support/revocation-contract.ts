@@ -98,7 +98,7 @@ the access token, with the refresh token (401 \`invalid_refresh_token\`), and wi
 ${rows.join('\n')}
 
 Why it holds: a session is a row in D1, ending it deletes the row, and every request reads it. KV only speeds up a "no": a mark says that a session has
-ended, lives for 24 hours, and spares the next request its wait for D1. So nothing here depends on KV. Each line is a test
+ended, lives as long as its access tokens, and spares the next request its wait for D1. So nothing here depends on KV. Each line is a test
 (\`test/contract/revocation.test.ts\`) that runs three times: with KV as it should be, with a location that still serves what KV said a minute ago, and with KV
 down. With D1 down there is no yes at all: a request is refused by a mark, or answered 503.
 

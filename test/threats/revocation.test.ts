@@ -128,6 +128,30 @@ describe('S49: what KV knows', () => {
     expect((await person.get('/auth/me')).status).toBe(503)
   })
 
+  it('S49: a mark lives as long as there may be a token, a minute at least, and is not written for less', async () => {
+    const expiry = async (person: Person) => {
+      const { keys } = await testEnv.KV.list({ prefix: `ended-session:${sidOf(person)}` })
+      return keys[0]?.expiration ?? 0
+    }
+    const [soon, later] = [await customer(), await customer()]
+    await soon.post('/auth/logout')
+    passTime(3_600)
+    await later.post('/auth/logout')
+    await expect.poll(() => expiry(later)).toBeGreaterThan(0)
+    // KV has a clock of its own, which did not move.
+    const difference = (await expiry(soon)) - (await expiry(later))
+    expect([difference > 3_580, difference < 3_620]).toEqual([true, true])
+    const late = await customer()
+    const owner = await again(late)
+    passTime(2 * 86_400)
+    const now = await again(owner)
+    const writes = kv.writes
+    expect((await now.delete('/auth/sessions')).body.revoked).toBe(2)
+    expect(kv.writes).toBe(writes)
+    forgetMarks()
+    expect((await late.get('/auth/me')).status).toBe(401)
+  })
+
   it('S49: a mark outlives the token, and the token ends before the mark', async () => {
     const person = await customer()
     await person.post('/auth/logout')
