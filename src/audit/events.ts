@@ -18,7 +18,7 @@ interface EventDetails {
   'refresh_token.reused': { readonly counter: number; readonly expected: number }
   'session.ended':
     | { readonly by: 'logout' | 'limit' | 'throttle' }
-    | { readonly by: 'owner'; readonly ended: string }
+    | { readonly by: 'owner' | 'replacement'; readonly ended: string }
   'device.added': { readonly device_id: string }
   'device.renamed': { readonly device_id: string }
   'device.forgotten': { readonly device_id: string }

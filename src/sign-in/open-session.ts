@@ -12,9 +12,9 @@ import { base64url } from '../crypto/encoding.ts'
 import { randomBytes, randomId } from '../crypto/random.ts'
 import { answered, previousChangedOne, previousChangedSome } from '../platform/database.ts'
 import type { RequestScope } from '../platform/request-scope.ts'
-import { markEnded } from '../sessions/blacklist.ts'
+import { type EndedSession, markEnded } from '../sessions/blacklist.ts'
 import { deleteSurplusDevices, insertCountry, isNoDevice, saveDevice } from '../sessions/device-queries.ts'
-import { deleteSurplusSessions, insertSession, isLiveSession } from '../sessions/queries.ts'
+import { deleteSessionsOf, deleteSurplusSessions, insertSession, isLiveSession } from '../sessions/queries.ts'
 import { nameAgent } from '../sessions/user-agent.ts'
 
 /** What was checked before, and must still be so. */
@@ -25,6 +25,8 @@ export interface Checked {
   readonly rehash: { readonly hash: string; readonly from: 'imported' | 'native' } | undefined
   /** The device that the request's device token belongs to. */
   readonly deviceId: string | undefined
+  /** The session that this browser came with; nothing of its holder is left to end it later. */
+  readonly replaces: string | undefined
   /** What a success ends, under the condition that the session was opened. */
   readonly clear: (isOpened: SQL) => readonly BatchItem<'sqlite'>[]
 }
@@ -52,19 +54,22 @@ export async function openSession(scope: RequestScope, checked: Checked): Promis
   const sign = signFor(scope, checked.accountId, opened.sessionId)
   const succeeded = await sign('sign_in.succeeded', { methods: ['password'] })
   const surplus = await sign('session.ended', { by: 'limit' })
-  const [inserted, , ended] = await answered(
+  const replaced = await replacing(scope, checked, sign, isRecorded(succeeded))
+  const [inserted, , ended, , ...rest] = await answered(
     db.batch([
       insertSession(db, session, facts),
       insertAuditEvent(db, succeeded, isLiveSession(session.id, facts.now)),
       deleteSurplusSessions(db, session, facts.now, isRecorded(succeeded)),
       insertAuditEvent(db, surplus, previousChangedSome),
+      ...replaced,
       ...(await rehashing(scope, checked, sign, isRecorded(succeeded))),
       ...(await notingDevice(scope, session, opened.deviceToken, sign, isRecorded(succeeded))),
       ...(await notingCountry(scope, checked.accountId, sign, isRecorded(succeeded))),
       ...checked.clear(isRecorded(succeeded)),
     ]),
   )
-  scope.waitUntil(markEnded(scope.kv, ended, 'session_ended', facts.now))
+  const alsoEnded = replaced.length > 0 ? (rest[0] as EndedSession[]) : []
+  scope.waitUntil(markEnded(scope.kv, [...ended, ...alsoEnded], 'session_ended', facts.now))
   return inserted.length === 1 ? opened : undefined
 }
 
@@ -79,6 +84,21 @@ function signFor({ keys, facts }: RequestScope, accountId: number, sessionId: st
 }
 
 type Statements = BatchItem<'sqlite'>[]
+
+/** Ends the session that the browser had, if it was of the same account. */
+async function replacing(
+  { db }: RequestScope,
+  { accountId, replaces }: Checked,
+  sign: Sign,
+  when: SQL,
+): Promise<Statements> {
+  if (replaces === undefined) return []
+  const event = await sign('session.ended', { by: 'replacement', ended: replaces })
+  return [
+    deleteSessionsOf(db, accountId, when, { only: replaces }),
+    insertAuditEvent(db, event, previousChangedOne),
+  ]
+}
 
 /** The session's insert compares with the old hash, so the new one is stored after it. */
 async function rehashing(

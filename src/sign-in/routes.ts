@@ -1,4 +1,5 @@
 /** The doors: /customers/login for customers, as the old service had it, and /auth/login for everyone. */
+import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import * as z from 'zod'
 import {
@@ -21,10 +22,11 @@ import {
   limited,
   problems,
 } from '../platform/openapi.ts'
-import type { AppEnv } from '../platform/request-scope.ts'
+import type { AppEnv, RequestScope } from '../platform/request-scope.ts'
 import { readCookie, setDeviceCookie, setTokenCookies } from '../sessions/cookies.ts'
 import { requireSameOrigin } from '../sessions/csrf.ts'
 import { readDeviceToken } from '../sessions/devices.ts'
+import { verifyRefreshToken } from '../sessions/refresh-token.ts'
 import { cookieMembers, SIGNED_IN_EXAMPLE, showSignedIn, signedInMembers } from './schemas.ts'
 import { signIn } from './sign-in.ts'
 
@@ -85,6 +87,12 @@ const requireOwnPageForCookies = createMiddleware<AppEnv>(async function require
   await next()
 })
 
+/** The refresh cookie outlives the other, and is never read by a script. */
+async function findSessionOfCookies(c: Context, { keys }: RequestScope): Promise<string | undefined> {
+  const token = readCookie(c, 'refresh_token')
+  return token === undefined ? undefined : (await verifyRefreshToken(token, keys.refreshToken))?.sessionId
+}
+
 const login = createRoute({
   method: 'post',
   path: '/auth/login',
@@ -123,7 +131,9 @@ signInRoutes.openapi(login, async (c) => {
   const { 'x-auth-mode': mode, 'device-token': sent } = c.req.valid('header')
   const inCookies = mode === 'cookie'
   const deviceToken = readDeviceToken(inCookies ? readCookie(c, 'device_token') : sent)
-  const signedIn = await signIn(c.var.scope, { ...c.req.valid('json'), door: 'everyone', deviceToken })
+  const replaces = inCookies ? await findSessionOfCookies(c, c.var.scope) : undefined
+  const credentials = { ...c.req.valid('json'), door: 'everyone', deviceToken, replaces } as const
+  const signedIn = await signIn(c.var.scope, credentials)
   const account = showAccount(signedIn.account)
   if (!inCookies) return c.json({ ...showSignedIn(signedIn), account }, 200)
   setTokenCookies(c, signedIn.tokens)

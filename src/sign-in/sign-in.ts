@@ -46,6 +46,8 @@ export interface Credentials {
   readonly door: Door
   /** From the last sign-in on this device, if one was sent. */
   readonly deviceToken: string | undefined
+  /** The session that the browser came with, whose cookies the new ones replace. */
+  readonly replaces?: string | undefined
 }
 
 type Account = Awaited<ReturnType<typeof findCredentials>>[number]
@@ -100,6 +102,7 @@ async function checkAndOpen(
     hash: account.passwordHash,
     rehash: verdict.rehash,
     deviceId: place.tally.deviceId ?? undefined,
+    replaces: credentials.replaces,
     clear: (isOpened) => clearFailures(scope, place, isOpened),
   })
   if (!opened && isRetry) return failSignIn(scope, place, 'account_changed')

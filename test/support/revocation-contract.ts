@@ -10,6 +10,8 @@ export interface Revocation {
   readonly ends: string
   /** What an access token answers from then on; a refresh token answers `invalid_refresh_token`. */
   readonly answer: 'invalid_token' | 'invalid_customer'
+  /** By which a session must be held for it to happen; by either, if left out. */
+  readonly holders?: readonly string[]
 }
 
 export const REVOCATIONS = {
@@ -60,6 +62,13 @@ export const REVOCATIONS = {
     by: 'any sign-in',
     ends: 'the session that was used longest ago',
     answer: 'invalid_token',
+  },
+  replaced: {
+    what: 'Sign in again in the same browser, by cookies, as the same person',
+    by: '`POST /auth/login`',
+    ends: 'the session that the browser had',
+    answer: 'invalid_token',
+    holders: ['cookies'],
   },
   role: {
     what: 'A changed role',
