@@ -30,8 +30,9 @@ export function readRequestFacts(request: Request): RequestFacts {
   }
 }
 
+/** An empty name, as the local runtime gives one, is none. */
 function textOf(value: unknown): string | undefined {
-  return typeof value === 'string' ? cut(value, MAX_PLACE_LENGTH) : undefined
+  return typeof value === 'string' && value !== '' ? cut(value, MAX_PLACE_LENGTH) : undefined
 }
 
 /** Half a character does not come back from the database as it was: a MAC over it would not match. */

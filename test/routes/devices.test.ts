@@ -117,6 +117,14 @@ describe('a device', () => {
     expect(listed[0].device).toEqual({ id: device.id, name: null, browser: 'Firefox', os: 'Linux' })
   })
 
+  it('has no place where the platform names none', async () => {
+    const person = await newcomer()
+    const { token } = (await signIn(person, { cf: { country: '', city: '', asOrganization: '' } })).body
+    const [{ country, city, network }] = await devicesOf(token)
+    expect([country, city, network]).toEqual([null, null, null])
+    expect(await eventsOf(person.id)).not.toContain('country.added')
+  })
+
   it.each([
     ['a phone', SAFARI, ['Safari', 'iOS']],
     ['a script', 'curl/8.5.0', [null, null]],
