@@ -174,6 +174,9 @@ export function findLastGivenId(db: Database) {
   return db.all<{ seq: number }>(sql`SELECT seq FROM sqlite_sequence WHERE name = 'audit_events'`)
 }
 
+/** Smaller than every number of a row or seal, also than those below -2^53 that somebody could choose by hand to hide. */
+export const BEFORE_EVERY_ID = -Number.MAX_VALUE
+
 /** Whole rows, as their MAC covers them, in the order of their ids. */
 export function listStoredEventsAfter(db: Database, id: number, limit: number) {
   return db.select().from(auditEvents).where(gt(auditEvents.id, id)).orderBy(auditEvents.id).limit(limit)

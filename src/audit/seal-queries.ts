@@ -1,5 +1,5 @@
 /** Seals and the stub: what vouches for the rows of the audit log, and for those that have gone. */
-import { and, desc, eq, gt, lt, lte, type SQL, sql } from 'drizzle-orm'
+import { and, desc, eq, gt, gte, lt, lte, type SQL, sql } from 'drizzle-orm'
 import type { Database } from '../platform/database.ts'
 import { type AuditSeal, type AuditStub, auditEvents, auditSeals, auditStubs } from './tables.ts'
 
@@ -18,6 +18,16 @@ export function findNewestSeal(db: Database) {
 
 export function findSealThrough(db: Database, throughId: number) {
   return db.select().from(auditSeals).where(eq(auditSeals.throughId, throughId))
+}
+
+/** The first seal that reaches this row or further. */
+export function findSealReaching(db: Database, id: number) {
+  return db
+    .select()
+    .from(auditSeals)
+    .where(gte(auditSeals.throughId, id))
+    .orderBy(auditSeals.throughId)
+    .limit(1)
 }
 
 /** Inserts a seal unless another run has sealed its first row meanwhile. */

@@ -6,7 +6,7 @@ import { logAlert, logInfo } from '../platform/log.ts'
 import { listStoredEventsAfter } from './queries.ts'
 import { distrustRow, distrustSeal, makeSeal, type SealedSoFar, signSeal, UNSEALED } from './seal.ts'
 import { readSealMark, writeSealMark } from './seal-mark.ts'
-import { findNewestSeal, findSealThrough, insertSeal } from './seal-queries.ts'
+import { findNewestSeal, findSealReaching, findSealThrough, insertSeal } from './seal-queries.ts'
 import type { AuditSeal, StoredAuditEvent } from './tables.ts'
 
 /** Bounds what one seal holds in memory and, with the next, what one run does. */
@@ -22,7 +22,7 @@ interface Sealing {
 
 /**
  * Seals the rows since the last seal and leaves the newest seal in KV. Of two runs at once one makes each
- * seal. It stops before a row whose own MAC is wrong: a seal would vouch for it.
+ * seal. It stops before a row whose own MAC is wrong, and behind such a seal: a further seal would vouch for it.
  * @throws Problem `unavailable` without D1; without KV the next run writes the mark
  */
 export async function sealAuditEvents(
@@ -32,6 +32,7 @@ export async function sealAuditEvents(
   now: number,
 ): Promise<Sealing> {
   const [newest] = await answered(findNewestSeal(db))
+  if (newest && (await reportDistrusted(keys.auditSeal, newest))) return { sealed: 0, isMarked: false }
   let last = newest
   let sealed = 0
   for (let count = 0; count < MAX_SEALS_PER_RUN; count++) {
@@ -41,8 +42,10 @@ export async function sealAuditEvents(
     if (rows.length === 0) break
     const seal = await makeSeal(keys.auditSeal, before, rows, now)
     const { meta } = await answered(insertSeal(db, seal))
-    // Another run was quicker: what is left is that run's.
-    if (meta.changes !== 1) return { sealed, isMarked: false }
+    if (meta.changes !== 1) {
+      await reportFalseRival(db, keys.auditSeal, seal)
+      return { sealed, isMarked: false }
+    }
     last = seal
     sealed += rows.length
     if (rows.length < MAX_ROWS_PER_SEAL) break
@@ -62,6 +65,22 @@ async function takeGenuine(keyring: Keyring, rows: StoredAuditEvent[]): Promise<
   return rows.slice(0, firstBad)
 }
 
+/** What is left is another run's, if that was quicker. A seal put in by hand would pass for one and end all sealing. */
+async function reportFalseRival(db: Database, keyring: Keyring, { fromId }: AuditSeal): Promise<void> {
+  const [rival] = await answered(findSealReaching(db, fromId))
+  const distrust = rival && (await distrustSeal(keyring, rival))
+  if (rival?.fromId === fromId && !distrust) return
+  logAlert('audit_verification_failed', { first_bad_id: fromId, reason: `seal_${distrust ?? 'replaced'}` })
+}
+
+async function reportDistrusted(keyring: Keyring, seal: AuditSeal): Promise<boolean> {
+  const distrust = await distrustSeal(keyring, seal)
+  if (distrust) {
+    logAlert('audit_verification_failed', { first_bad_id: seal.fromId, reason: `seal_${distrust}` })
+  }
+  return distrust !== undefined
+}
+
 /** Whether the mark now names a seal of the database under the newest key; in any doubt it is left as it is. */
 async function markNewest(
   db: Database,
@@ -71,21 +90,16 @@ async function markNewest(
 ): Promise<boolean> {
   try {
     const mark = await readSealMark(kv)
-    const known =
-      mark === undefined || mark === 'unreadable' ? undefined : await findMarked(db, keyring, mark)
-    if (mark !== undefined && !known) {
+    const known = mark && (await findMarked(db, keyring, mark))
+    if (typeof known === 'string') {
       // The mark is the only trace of what was cut off: a newer one would wipe it out.
-      logAlert('audit_verification_failed', { reason: 'mark_unknown', first_bad_id: null })
+      logAlert('audit_verification_failed', { reason: `mark_${known}`, first_bad_id: null })
       return false
     }
     const last = known && known.throughId > newest.throughId ? known : newest
     const isSigned = mark !== 'unreadable' && mark?.keyId === keyring.newest.id
     if (isSigned && known?.throughId === last.throughId) return true
-    const distrust = await distrustSeal(keyring, last)
-    if (distrust) {
-      logAlert('audit_verification_failed', { reason: `seal_${distrust}`, first_bad_id: last.fromId })
-      return false
-    }
+    if (await reportDistrusted(keyring, last)) return false
     await writeSealMark(kv, await signSeal(keyring, last))
     return true
   } catch {
@@ -94,9 +108,14 @@ async function markNewest(
   }
 }
 
-/** The seal in the database that a mark in KV speaks of. */
-async function findMarked(db: Database, keyring: Keyring, mark: AuditSeal): Promise<AuditSeal | undefined> {
-  if (await distrustSeal(keyring, mark)) return undefined
+/** The seal in the database that a mark in KV speaks of, or why there is none to be trusted. */
+async function findMarked(
+  db: Database,
+  keyring: Keyring,
+  mark: AuditSeal | 'unreadable',
+): Promise<AuditSeal | 'unknown' | 'changed' | 'key_unknown'> {
+  const distrust = mark === 'unreadable' ? 'changed' : await distrustSeal(keyring, mark)
+  if (distrust || mark === 'unreadable') return distrust ?? 'changed'
   const [known] = await answered(findSealThrough(db, mark.throughId))
-  return known?.head === mark.head ? known : undefined
+  return known?.head === mark.head ? known : 'unknown'
 }

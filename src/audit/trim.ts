@@ -2,7 +2,7 @@
 import { answered, type Database, previousChangedOne } from '../platform/database.ts'
 import type { Keys } from '../platform/keys.ts'
 import { logAlert } from '../platform/log.ts'
-import { insertAuditEvent, signAuditEvent } from './queries.ts'
+import { BEFORE_EVERY_ID, insertAuditEvent, signAuditEvent } from './queries.ts'
 import { signStub } from './seal.ts'
 import {
   deleteEventsBefore,
@@ -35,7 +35,7 @@ export async function trimAuditLog(
 ): Promise<number> {
   if (retentionDays === 0) return 0
   const sealedBefore = now - retentionDays * DAY_SECONDS
-  const [oldest] = await answered(listSealsAfter(db, Number.MIN_SAFE_INTEGER, 1))
+  const [oldest] = await answered(listSealsAfter(db, BEFORE_EVERY_ID, 1))
   // Once a cut has begun nothing as old is left behind, however many runs it takes.
   if (!oldest || oldest.sealedAt >= sealedBefore - DAY_SECONDS) return 0
   const walk = await startWalk(db, keys)

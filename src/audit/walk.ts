@@ -5,7 +5,7 @@
  */
 import { answered, type Database } from '../platform/database.ts'
 import type { Keys } from '../platform/keys.ts'
-import { listStoredEventsAfter } from './queries.ts'
+import { BEFORE_EVERY_ID, listStoredEventsAfter } from './queries.ts'
 import {
   type Distrust,
   distrustRow,
@@ -135,7 +135,7 @@ async function takeRow(walk: Walk, neededId: number): Promise<Judged | Fault | u
 }
 
 async function* judgeRows(db: Database, keys: Keys): AsyncGenerator<Judged, undefined> {
-  let after = Number.MIN_SAFE_INTEGER
+  let after: number = BEFORE_EVERY_ID
   for (;;) {
     const rows = await answered(listStoredEventsAfter(db, after, CHUNK))
     const judged = await Promise.all(
@@ -149,7 +149,7 @@ async function* judgeRows(db: Database, keys: Keys): AsyncGenerator<Judged, unde
 }
 
 async function* readSeals(db: Database): AsyncGenerator<AuditSeal, undefined> {
-  let after = Number.MIN_SAFE_INTEGER
+  let after: number = BEFORE_EVERY_ID
   for (;;) {
     const seals = await answered(listSealsAfter(db, after, CHUNK))
     yield* seals
