@@ -61,7 +61,8 @@ export async function keepHouse(env: Env): Promise<void> {
   const { sealed, isMarked } = await sealAuditEvents(db, env.KV, keys, now)
   // No seal leaves an old key before the mark has: `npm run keys` can see the seals, and not the mark.
   const resealed = isMarked ? await resealAuditLog(db, keys.auditSeal) : 0
-  const trimmed = await trimAuditLog(db, keys, settings.auditRetentionDays, now)
+  // And none goes while the mark may name it: it would then pass for one that was cut off.
+  const trimmed = isMarked ? await trimAuditLog(db, keys, settings.auditRetentionDays, now) : 0
   logInfo('housekeeping', {
     operator_actions: recorded,
     sessions: sessions.meta.changes,
