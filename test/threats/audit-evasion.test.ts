@@ -14,8 +14,11 @@ import {
 } from '../support/audit-log.ts'
 import { admin, type Person } from '../support/client.ts'
 import { seeKeys } from '../support/cron.ts'
-import { dropKvCache, passTime } from '../support/production-limits.ts'
+import { dropKvCache, kv, passTime } from '../support/production-limits.ts'
 import { testEnv } from '../support/test-env.ts'
+
+const DAY = 86_400
+const RETENTION = { AUDIT_RETENTION_DAYS: '30' }
 
 let boss: Person
 
@@ -90,6 +93,32 @@ describe('S112: a row put in by hand', () => {
       await expectFound(36, alerts[0]?.['reason'] as string)
     },
   )
+})
+
+it('S112: INSERT OR REPLACE removes no row by the key of its group', async () => {
+  await run(`INSERT INTO audit_events (event_id, occurred_at, event, outcome, details, group_key, key_id, mac)
+             VALUES ('grouped', 1, 'access.refused', 'refused', '{}', 'g', 'k', 'm')`)
+  const replace =
+    run(`INSERT OR REPLACE INTO audit_events (event_id, occurred_at, event, outcome, details, group_key, key_id, mac)
+             VALUES ('another', 1, 'access.refused', 'refused', '{}', 'g', 'k', 'm')`)
+  await expect(replace).rejects.toThrow('audit_events is append-only')
+  expect(await number("SELECT count(*) AS n FROM audit_events WHERE event_id = 'grouped'")).toBe(1)
+})
+
+describe('S109: retention', () => {
+  it('waits for the mark in KV: a mark of a seal that went would be taken for a cut end', async () => {
+    await seal()
+    passTime(32 * DAY)
+    await signRows(3)
+    kv.down = true
+    await seal(RETENTION)
+    kv.down = false
+    dropKvCache()
+    expect(await alertsOf(() => seal(RETENTION))).toEqual([])
+    expect(await number('SELECT min(id) AS n FROM audit_events')).toBe(36)
+    boss = await admin()
+    expect(await verifyAs(boss)).toMatchObject({ ok: true })
+  })
 })
 
 describe('the mark in KV', () => {
