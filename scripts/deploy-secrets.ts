@@ -50,12 +50,24 @@ function readSecretsFile({ secretsPath }: SecretsFile): string {
   return existsSync(secretsPath) ? readFileSync(secretsPath, 'utf8') : ''
 }
 
-function keepSecret(deployment: SecretsFile, name: string, value: string): void {
+function addLine(deployment: SecretsFile, line: string): void {
   const written = readSecretsFile(deployment)
   const gap = written === '' || written.endsWith('\n') ? '' : '\n'
-  appendFileSync(deployment.secretsPath, `${gap}${name}=${value}\n`, { mode: OWNER_ONLY })
+  appendFileSync(deployment.secretsPath, `${gap}${line}\n`, { mode: OWNER_ONLY })
   // The mode above is for a new file only.
   chmodSync(deployment.secretsPath, OWNER_ONLY)
+}
+
+const SPENT = /^# (\w+) has been given to the Worker$/gm
+
+/** Notes that the Worker has got it: from then on its value is no rest of an interrupted run. */
+export function markSecretSpent(deployment: SecretsFile, name: string): void {
+  addLine(deployment, `# ${name} has been given to the Worker`)
+}
+
+/** The names that were noted so, whether the Worker still has them or not. */
+export function listSpentSecrets(deployment: SecretsFile): string[] {
+  return [...readSecretsFile(deployment).matchAll(SPENT)].flatMap(([, name]) => name ?? [])
 }
 
 /** The names of the deployed Worker's secrets; none if there is no Worker. */
@@ -96,7 +108,7 @@ export function obtainSecret(deployment: SecretsFile, name: string): string {
     return kept
   }
   const drawn = randomBytes(32).toString('base64url')
-  keepSecret(deployment, name, drawn)
+  addLine(deployment, `${name}=${drawn}`)
   deployment.print(`  ${name} is new, and kept in secrets.production.`)
   return drawn
 }

@@ -30,12 +30,12 @@ async function readStatus({ store, now }: Session) {
 
 /** Adds a key to each of the rings. Whoever is signed in stays so: older keys go on checking. */
 export async function rotate({ store, print }: Session, rings: readonly Ring[]): Promise<void> {
-  const present = await store.listNames()
+  const present = [...(await store.listNames()), ...store.listSpentNames()]
   for (const name of rings.map((ring) => nextKeyName(ring, present))) {
     await store.add(name)
     print(`${name} makes what is new from now on; the older keys go on checking what is there.`)
   }
-  print(`${store.hint}npm run keys -- status shows from when on an older one may go.`)
+  print(`${store.hint}npm run keys -- status${store.flag} shows from when on an older one may go.`)
 }
 
 export async function showStatus(session: Session): Promise<void> {
@@ -81,7 +81,7 @@ export async function retire(session: Session, name: string, { forceReset }: Ret
     if (!(await resetPasswords(session, key))) return
     key = await findKey(session, name)
   }
-  if (key.obstacles.length > 0) throw new Error(explainObstacles(key))
+  if (key.obstacles.length > 0) throw new Error(explainObstacles(key, store))
   await store.remove(name)
   print(
     `${name} is gone. Keep its value as long as a backup or an earlier moment of the database may come back (30 days).`,
@@ -95,10 +95,10 @@ async function findKey(session: Session, name: string): Promise<KeyStatus> {
   throw new Error(`There is no key ${name}; there are ${keys.map((other) => other.name).join(', ')}.`)
 }
 
-function explainObstacles({ name, ring, obstacles }: KeyStatus): string {
+function explainObstacles({ name, ring, obstacles }: KeyStatus, store: KeyStore): string {
   const advice =
     ring === 'secret'
-      ? `\nIf it has leaked, do not wait: npx wrangler secret delete ${name}. Who holds a token of it has to refresh or to sign in again.`
+      ? `\nIf it has leaked, do not wait: ${store.tellDeletion(name)}. Who holds a token of it has to refresh or to sign in again.`
       : ''
   return `${name} stays:\n${obstacles.map(({ text }) => `  ${text}`).join('\n')}${advice}\nThe key was not removed.`
 }
@@ -119,6 +119,6 @@ async function resetPasswords({ store, now, print, confirm }: Session, key: KeyS
   print(
     `Removed ${passwords} password(s) at ${moment(now)}. Their owners choose new ones by a one-time token:`,
   )
-  print('  npm run account -- reset --email ADDRESS')
+  print(`  npm run account -- reset --email ADDRESS${store.flag}`)
   return true
 }

@@ -15,7 +15,14 @@ import { deriveKeyId } from '../src/crypto/hkdf.ts'
 import { decodeSecret } from '../src/crypto/secret.ts'
 import { executeArgs, type Row, readRows } from './database.ts'
 import { type Deployment, needWrangler, readWrangler } from './deploy-commands.ts'
-import { deleteSecret, listSecrets, obtainSecret, putSecret } from './deploy-secrets.ts'
+import {
+  deleteSecret,
+  listSecrets,
+  listSpentSecrets,
+  markSecretSpent,
+  obtainSecret,
+  putSecret,
+} from './deploy-secrets.ts'
 
 export interface KeyStore {
   /** The names of all secrets, keys or not. */
@@ -25,8 +32,14 @@ export interface KeyStore {
   /** Draws a key under a name that is not taken. */
   readonly add: (name: string) => Promise<void>
   readonly remove: (name: string) => Promise<void>
-  /** What has to be done for a new key to be used; ends with a blank if there is something. */
+  /** Names that are taken though no key has them: what was drawn for one may have leaked, and must not come back. */
+  readonly listSpentNames: () => string[]
+  /** What has to be done after a rotation; ends with a blank. */
   readonly hint: string
+  /** What further commands need to work on the same keys; begins with a blank if there is something. */
+  readonly flag: string
+  /** How a key goes at once, whatever still needs it. */
+  readonly tellDeletion: (name: string) => string
   readonly query: (statements: string[]) => Promise<Row[][]>
 }
 
@@ -41,6 +54,9 @@ export function localStore(file: string, query: KeyStore['query']): KeyStore {
   return {
     query,
     hint: 'npm start uses it from its next start on. ',
+    flag: '',
+    tellDeletion: (name) => `remove the line of ${name} from .dev.vars, and start anew`,
+    listSpentNames: () => [],
     listNames: async () => lines().flatMap((line) => /^\s*(?:export\s+)?(\w+)\s*=/.exec(line)?.[1] ?? []),
     readIds: async (names) => {
       const ids = names.map(async (name): Promise<[string, string][]> => {
@@ -70,12 +86,16 @@ export function localStore(file: string, query: KeyStore['query']): KeyStore {
 export function remoteStore(wrangler: Pick<Deployment, 'start' | 'print' | 'secretsPath'>): KeyStore {
   const quiet = { ...wrangler, print: () => undefined }
   return {
-    hint: '',
+    hint: 'Put secrets.production into the password manager, then delete it. ',
+    flag: ' --remote',
+    tellDeletion: (name) => `npx wrangler secret delete ${name}`,
+    listSpentNames: () => listSpentSecrets(wrangler),
     listNames: () => listSecrets(quiet),
     readIds: async () => new Map(),
     query: async (statements) => readRows(await readWrangler(quiet, executeArgs('remote', statements))),
     add: async (name) => {
       await needWrangler(wrangler, putSecret(name), obtainSecret(wrangler, name))
+      markSecretSpent(wrangler, name)
     },
     remove: async (name) => {
       // It asks before it deletes, and takes "yes" where there is no terminal: this has asked already.

@@ -71,7 +71,18 @@ function readCommand(options: CommandLine): ((session: Session) => Promise<void>
   return rings.length > 0 ? (session) => rotate(session, rings) : undefined
 }
 
+/** Without the first `--` npm takes the options for its own, and the command would work on the wrong keys. */
+function refuseSwallowedOptions(): void {
+  const names = ['remote', 'force-reset', 'persist-to']
+  const swallowed = names.filter((name) => `npm_config_${name.replaceAll('-', '_')}` in process.env)
+  if (swallowed.length === 0) return
+  const options = swallowed.map((name) => `--${name}`).join(' and ')
+  throw new Error(`npm took ${options} for itself; nothing was done. It passes on what follows a "--":
+  npm run keys -- COMMAND ${options}`)
+}
+
 async function run(): Promise<number> {
+  refuseSwallowedOptions()
   const options = readCommandLine()
   const command = readCommand(options)
   if (options.help || command === undefined) {

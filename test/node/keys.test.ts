@@ -8,6 +8,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, w
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { text } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { retire, rotate, type Session, showStatus } from '../../scripts/key-commands.ts'
 import { type KeyStore, localStore, remoteStore } from '../../scripts/key-stores.ts'
@@ -194,8 +195,38 @@ describe('rotate', () => {
     expect(Object.keys(secrets())).not.toContain('DATA_KEY_2')
     const kept = inFolder('secrets.production')
     await rotate(session(remote()), ['data'])
-    expect(inFolder('secrets.production')).toBe(kept)
+    expect(inFolder('secrets.production')).toBe(`${kept}# DATA_KEY_2 has been given to the Worker\n`)
     expect(kept).toBe(`DATA_KEY_2=${secrets()['DATA_KEY_2']}\n`)
+  })
+
+  it('S42: never brings back a key that was deleted because it had leaked', async () => {
+    await deployed()
+    await rotate(session(remote()), ['secret'])
+    const { SECRET_KEY_2: leaked = '', ...others } = secrets()
+    // In a hurry: the key goes first, and secrets.production still has its value.
+    writeFileSync(join(folder, 'secrets.json'), JSON.stringify(others))
+    await rotate(session(remote()), ['secret'])
+    expect(Object.keys(secrets())).toContain('SECRET_KEY_3')
+    expect(Object.values(secrets())).not.toContain(leaked)
+  })
+
+  it('says what to do next where the keys are', async () => {
+    await deployed()
+    await rotate(session(remote()), ['secret'])
+    expect(printed.at(-1)).toMatch(/^Put secrets\.production into .* npm run keys -- status --remote shows/)
+    const leak = retire(session(local()), 'SECRET_KEY', { forceReset: false })
+    await expect(leak).rejects.toThrow('There is no key')
+    writeFileSync(join(folder, '.dev.vars'), inFolder('secrets.production').replace(/^/, 'SECRET_KEY=x\n'))
+    const old = retire(session(local()), 'SECRET_KEY', { forceReset: false })
+    await expect(old).rejects.toThrow('do not wait: remove the line of SECRET_KEY from .dev.vars')
+  })
+
+  it('does nothing when npm has taken --remote for itself', async () => {
+    const env = { ...process.env, npm_config_remote: 'true', npm_config_force_reset: 'true' }
+    const child = spawn(process.execPath, ['scripts/keys.ts', 'status'], { env })
+    const said = text(child.stderr)
+    expect(await new Promise((resolve) => child.once('close', resolve))).toBe(1)
+    expect(await said).toContain('npm took --remote and --force-reset for itself; nothing was done')
   })
 
   it('locally adds lines to .dev.vars, which stays readable for its owner alone', async () => {
