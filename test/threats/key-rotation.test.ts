@@ -461,6 +461,35 @@ describe('S42: a rotation of both keys, from its beginning to its end', () => {
     expect(JSON.stringify(changes.results)).not.toContain(String(OLD))
   })
 
+  it('S42: a refresh token and a cursor of a key that is gone are refused, and end nothing', async () => {
+    const list = async (settings: Settings, token: string, query: string) => {
+      const send = await withSettings(settings)
+      return send('GET', `/admin/audit-events?limit=1${query}`, undefined, {
+        Authorization: `Bearer ${token}`,
+      })
+    }
+    const { token } = await signInAs(added, boss)
+    const cursor: string = (await list({}, boss.token, '')).body.next_cursor
+    expect((await list(added, token, `&cursor=${cursor}`)).status).toBe(200)
+    const late = await list(afterwards, token, `&cursor=${cursor}`)
+    expect([late.status, late.body.code]).toEqual([400, 'validation_failed'])
+
+    const [first] = people as [Person]
+    const gone = await refresh(afterwards, first.refreshToken)
+    expect([gone.status, gone.body.code]).toEqual([401, 'invalid_refresh_token'])
+    expect((await refresh({}, first.refreshToken)).status).toBe(200)
+  })
+
+  it('S42: a machine that has not got the new key yet refuses what is made with it, and ends nothing', async () => {
+    const [first] = people as [Person]
+    const { body } = await refresh(added, first.refreshToken)
+    for (const token of [body.refresh_token, first.refreshToken]) {
+      const { status } = await refresh({}, token)
+      expect(status).toBe(401)
+    }
+    expect((await refresh(added, body.refresh_token)).status).toBe(200)
+  })
+
   it('S42: a password that went with its key is chosen anew by a link, and the audit log has both', async () => {
     const [first, second, third] = people as [Person, Person, Person]
     await seal(added)
