@@ -46,6 +46,7 @@ export async function sealAuditEvents(
       await reportFalseRival(db, keys.auditSeal, seal)
       return { sealed, isMarked: false }
     }
+    reportHole(before.throughId, rows)
     last = seal
     sealed += rows.length
     if (rows.length < MAX_ROWS_PER_SEAL) break
@@ -63,6 +64,16 @@ async function takeGenuine(keyring: Keyring, rows: StoredAuditEvent[]): Promise<
     reason: `row_${verdicts[firstBad]}`,
   })
   return rows.slice(0, firstBad)
+}
+
+/**
+ * A number that is not there is a row that was removed before it was sealed. Sealing goes on all the same: the hole
+ * stays to be seen, and what comes after must not be left without a seal.
+ */
+function reportHole(afterId: number, rows: readonly StoredAuditEvent[]): void {
+  const index = rows.findIndex(({ id }, at) => id !== afterId + 1 + at)
+  if (index === -1) return
+  logAlert('audit_verification_failed', { first_bad_id: afterId + 1 + index, reason: 'row_missing' })
 }
 
 /** What is left is another run's, if that was quicker. A seal put in by hand would pass for one and end all sealing. */

@@ -95,6 +95,21 @@ describe('S112: a row put in by hand', () => {
   )
 })
 
+describe('S112: a row removed before it was sealed', () => {
+  it.each([
+    ['in the middle', 'id = 33', 33],
+    ['at the end, before further ones', 'id > 34', 35],
+  ])('%s is reported by the cron that seals the others, and found by the check', async (_, which, gone) => {
+    await dropTriggers()
+    await run(`DELETE FROM audit_events WHERE ${which}`)
+    await signRows(2)
+    expect(await alertsOf(() => seal())).toMatchObject([{ first_bad_id: gone, reason: 'row_missing' }])
+    expect(await sealedThrough()).toBe(37)
+    expect(await alertsOf(() => seal())).toEqual([])
+    await expectFound(gone, 'row_missing')
+  })
+})
+
 it('S112: INSERT OR REPLACE removes no row by the key of its group', async () => {
   await run(`INSERT INTO audit_events (event_id, occurred_at, event, outcome, details, group_key, key_id, mac)
              VALUES ('grouped', 1, 'access.refused', 'refused', '{}', 'g', 'k', 'm')`)
