@@ -21,6 +21,7 @@ import {
   type LimitName,
   quotaOf,
   type Standing,
+  sessionRule,
   tighter,
   windowRule,
 } from './policy.ts'
@@ -67,7 +68,7 @@ export function beginAttempt(scope: RequestScope, limit: LimitName, subject: SQL
   return {
     id: randomId(),
     subject,
-    rule: accountRule(scope.settings),
+    rule: limit === 'password' ? sessionRule(scope.settings) : accountRule(scope.settings),
     deviceRule: deviceRule(scope.settings),
     near: rule && { address: addressOf(limit, scope), rule },
     // A registration is no attempt that could fail or succeed: each that gets here counts.

@@ -30,8 +30,19 @@ export const SESSION_MAX_FAILURES = 20
 export const RING_REQUESTS = 30
 export const RING_SECONDS = 60
 
-export function accountRule({ signInAccountFailures, signInWaitMinutes }: Settings): FailureRule {
-  return { free: signInAccountFailures, waits: signInWaitMinutes.map((minutes) => minutes * 60) }
+/** No more are free, and so under way at once, than disable the password: at most 100 (NIST SP 800-63B-4 §3.2.2). */
+export function accountRule(settings: Settings): FailureRule {
+  const { signInAccountFailures, passwordMaxFailures, signInWaitMinutes } = settings
+  return {
+    free: Math.min(signInAccountFailures, passwordMaxFailures),
+    waits: signInWaitMinutes.map((minutes) => minutes * 60),
+  }
+}
+
+/** Of a session that checks the current password: no more are free than end it. */
+export function sessionRule(settings: Settings): FailureRule {
+  const rule = accountRule(settings)
+  return { ...rule, free: Math.min(rule.free, SESSION_MAX_FAILURES) }
 }
 
 /** A known device does not wait: after its last failure it is not known any more. */
@@ -102,7 +113,8 @@ export function tighter(one: Standing, other: Standing): Standing {
 
 /** What a limit announces: so many attempts, and the seconds that the first wait lasts. */
 export function announcedQuota(limit: LimitName, settings: Settings): WindowRule {
-  if (limit === 'login' || limit === 'password') return quotaOf(accountRule(settings), settings)
+  if (limit === 'login') return quotaOf(accountRule(settings), settings)
+  if (limit === 'password') return quotaOf(sessionRule(settings), settings)
   return windowRule(limit, settings) ?? { limit: RING_REQUESTS, seconds: RING_SECONDS }
 }
 

@@ -1,0 +1,139 @@
+/** The edges of the limits: settings that contradict each other or change, rivals between two round trips, floods. */
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { hashToken } from '../../src/crypto/digest.ts'
+import { base64url } from '../../src/crypto/encoding.ts'
+import { randomBytes } from '../../src/crypto/random.ts'
+import {
+  type Answer,
+  anonymous,
+  type Caller,
+  caller,
+  customer,
+  PASSWORD,
+  type Person,
+  uniqueEmail,
+} from '../support/client.ts'
+import {
+  beforeRoundTrip,
+  d1,
+  derivations,
+  forgetDerivations,
+  passTime,
+} from '../support/production-limits.ts'
+import { withSettings } from '../support/settings.ts'
+import { testEnv } from '../support/test-env.ts'
+
+const WRONG = 'not-the-password'
+const ONE_PASSWORD = 12
+
+const sql = (text: string, ...values: unknown[]) =>
+  testEnv.DB.prepare(text)
+    .bind(...values)
+    .run()
+
+const signIn = (email: string, password: string, from: Caller = anonymous(), headers = {}) =>
+  from.post('/auth/login', { email, password }, headers)
+
+const countOf = (answers: Answer[], status: number) =>
+  answers.filter((answer) => answer.status === status).length
+
+const fromAnywhere = () => ({ 'CF-Connecting-IP': anonymous().address })
+
+/** As if so many attempts in a row had failed, the last one long ago. */
+async function hasFailed(person: Person, failures: number, key = `account:${person.id}`): Promise<void> {
+  await sql(
+    'INSERT INTO throttles VALUES (?1, ?2, ?3, 1) ON CONFLICT (key) DO UPDATE SET failures = ?3, failed_at = 1',
+    key,
+    person.id,
+    failures,
+  )
+}
+
+/** A device from which the person has signed in; gives its token. */
+async function deviceOf(person: Person): Promise<{ id: string; headers: { 'Device-Token': string } }> {
+  const [id, token] = [crypto.randomUUID(), base64url(randomBytes(32))]
+  const now = Math.floor(Date.now() / 1000)
+  await sql(
+    'INSERT INTO devices (id, account_id, token_hash, first_seen_at, last_seen_at) VALUES (?, ?, ?, 1, ?)',
+    id,
+    person.id,
+    await hashToken(token),
+    now,
+  )
+  return { id, headers: { 'Device-Token': token } }
+}
+
+async function countEvents(event: string, subjectId: number | null): Promise<number> {
+  const row = await testEnv.DB.prepare(
+    'SELECT count(*) AS n FROM audit_events WHERE event = ? AND subject_id IS ?',
+  )
+    .bind(event, subjectId)
+    .first<number>('n')
+  return row ?? 0
+}
+
+/** Off the requests' path: waits until it has been written. */
+async function settled(): Promise<void> {
+  for (let i = 0; i < 20; i++) await scheduler.wait(5)
+}
+
+beforeEach(forgetDerivations)
+afterEach(() => {
+  d1.before = undefined
+})
+
+describe('S21: settings that contradict each other', () => {
+  it('S21: more free attempts than disable a password are as many as disable it, also all at once', async () => {
+    const person = await customer()
+    const send = await withSettings({ SIGN_IN_ACCOUNT_FAILURES: '1000', PASSWORD_MAX_FAILURES: '7' })
+    const guess = (password = WRONG) =>
+      send('POST', '/auth/login', { email: person.email, password }, fromAnywhere())
+    forgetDerivations()
+    const answers = await Promise.all(Array.from({ length: 20 }, () => guess()))
+    expect([countOf(answers, 401), countOf(answers, 429)]).toEqual([7, 13])
+    expect(derivations).toHaveLength(7 * ONE_PASSWORD)
+    passTime(901)
+    expect((await guess(PASSWORD)).status).toBe(401)
+    expect(await countEvents('password.disabled', person.id)).toBe(1)
+  })
+
+  it('S09: more free attempts than end a session are as many as end it, also all at once', async () => {
+    const person = await customer()
+    const send = await withSettings({ SIGN_IN_ACCOUNT_FAILURES: '1000' })
+    forgetDerivations()
+    const answers = await Promise.all(
+      Array.from({ length: 30 }, () =>
+        send(
+          'POST',
+          '/auth/step-up',
+          { password: WRONG },
+          { ...fromAnywhere(), Authorization: `Bearer ${person.token}` },
+        ),
+      ),
+    )
+    expect([countOf(answers, 401), countOf(answers, 429)]).toEqual([20, 10])
+    expect(derivations).toHaveLength(20 * ONE_PASSWORD)
+    expect((await person.get('/auth/me')).status).toBe(401)
+  })
+
+  it('S21: one failure disables a password, and one a device, where they say so', async () => {
+    const person = await customer()
+    const { headers } = await deviceOf(person)
+    const send = await withSettings({
+      PASSWORD_MAX_FAILURES: '1',
+      DEVICE_MAX_FAILURES: '1',
+      SIGN_IN_ACCOUNT_FAILURES: '1',
+      SIGN_IN_WAIT_MINUTES: '1',
+    })
+    const login = (password: string, more = {}) =>
+      send('POST', '/auth/login', { email: person.email, password }, { ...fromAnywhere(), ...more })
+    expect((await login(WRONG)).headers.get('ratelimit')).toBe('"login";r=0;t=60')
+    expect((await login(PASSWORD)).status).toBe(429)
+    passTime(60)
+    expect((await login(PASSWORD)).status).toBe(401)
+    expect((await login(PASSWORD, headers)).status).toBe(200)
+    expect((await login(WRONG, headers)).status).toBe(401)
+    expect(await countEvents('device.distrusted', person.id)).toBe(1)
+    expect((await login(PASSWORD, headers)).status).toBe(200)
+  })
+})
