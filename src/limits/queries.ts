@@ -119,7 +119,7 @@ export function countFailure(db: Database, key: string, accountId: number | null
 }
 
 /** So many failures stand under this key. */
-export function hasFailures(key: string, comparison: '=' | '>=', failures: number): SQL {
+export function hasFailures(key: string | SQL, comparison: '=' | '>=', failures: number): SQL {
   return sql`EXISTS (SELECT 1 FROM ${throttles} AS past
     WHERE past.key = ${key} AND past.failures ${sql.raw(comparison)} ${failures})`
 }

@@ -11,6 +11,8 @@ interface SignInSubject {
   /** The key under which an address is counted that belongs to no account. */
   readonly emailKey: string
   readonly deviceTokenHash: string | undefined
+  /** With so many failures in a row a device is not known. */
+  readonly deviceMaxFailures: number
   /** Unix seconds. */
   readonly now: number
 }
@@ -19,7 +21,10 @@ interface SignInSubject {
  * The throttle that a sign-in counts on: that of a device known for this very account, else the account's, else
  * the address's. It is found where the place is taken, so that the three cost the same.
  */
-export function signInSubject({ emailCanonical, emailKey, deviceTokenHash, now }: SignInSubject): SQL {
+export function signInSubject(asked: SignInSubject): SQL {
+  const { emailCanonical, emailKey, deviceTokenHash, deviceMaxFailures, now } = asked
+  // Its tokens go with the last failure; but the setting may have been lowered since, and no attempt would be left.
+  const isSpent = hasFailures(sql`'device:' || known.id`, '>=', deviceMaxFailures)
   return sql`
     SELECT CASE WHEN known.id IS NOT NULL THEN 'device:' || known.id
         WHEN holder.id IS NOT NULL THEN 'account:' || holder.id
@@ -30,6 +35,7 @@ export function signInSubject({ emailCanonical, emailKey, deviceTokenHash, now }
       LEFT JOIN ${devices} AS known ON known.account_id = holder.id
         AND known.last_seen_at > ${now - DEVICE_KNOWN_SECONDS}
         AND ${deviceTokenHash ?? null} IN (known.token_hash, known.previous_token_hash)
+        AND NOT ${isSpent}
     LIMIT 1`
 }
 

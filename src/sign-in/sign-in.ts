@@ -64,7 +64,11 @@ export async function signIn(scope: RequestScope, credentials: Credentials): Pro
   const { deviceToken } = credentials
   const deviceTokenHash = deviceToken === undefined ? undefined : await hashToken(deviceToken)
   const emailKey = `email:${base64url(mac)}`
-  const subject = signInSubject({ emailCanonical, emailKey, deviceTokenHash, now: scope.facts.now })
+  const subject = signInSubject({
+    ...{ emailCanonical, emailKey, deviceTokenHash },
+    deviceMaxFailures: scope.settings.deviceMaxFailures,
+    now: scope.facts.now,
+  })
   const attempt = beginAttempt(scope, 'login', subject)
   const [tally, taken, [account]] = await answered(
     db.batch([...takePlace(db, attempt), findCredentials(db, emailCanonical)]),

@@ -136,4 +136,18 @@ describe('S21: settings that contradict each other', () => {
     expect(await countEvents('device.distrusted', person.id)).toBe(1)
     expect((await login(PASSWORD, headers)).status).toBe(200)
   })
+
+  it('S22: a device that has failed oftener than a lowered setting allows is one that is not known', async () => {
+    const person = await customer()
+    const { id, headers } = await deviceOf(person)
+    await hasFailed(person, 10, `device:${id}`)
+    const send = await withSettings({ DEVICE_MAX_FAILURES: '5' })
+    const answer = await send(
+      'POST',
+      '/auth/login',
+      { email: person.email, password: PASSWORD },
+      { ...fromAnywhere(), ...headers },
+    )
+    expect([answer.status, answer.headers.get('ratelimit-policy')]).toEqual([200, '"login";q=5;w=60'])
+  })
 })
