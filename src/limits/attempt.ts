@@ -154,7 +154,7 @@ export async function recordFailure(
         ? [countFailure(db, accountKey(tally.accountId), tally.accountId, now)]
         : []),
       insertAuditEvent(db, event),
-      ...(await disablePassword(scope, place, isOfSession)),
+      ...(await disablePassword(scope, tally)),
       ...consequences,
     ]),
   )
@@ -166,19 +166,20 @@ export async function recordFailure(
   return failures
 }
 
-/** The event of the failure that disables the password; the last one before is enough to expect it. */
-async function disablePassword(scope: RequestScope, { attempt, tally }: Place, isOfSession: boolean) {
-  const { db, keys, facts, settings } = scope
+/**
+ * The event of the failure that disables the password, whoever counted those before it meanwhile. An address of
+ * mail without an account takes the same work, and no account has the number 0.
+ */
+async function disablePassword({ db, keys, facts, settings }: RequestScope, { accountId, deviceId }: Tally) {
+  if (deviceId !== null) return []
   const max = settings.passwordMaxFailures
-  const isFar = !isOfSession && tally.failures + attempt.rule.free < max
-  if (tally.accountId === null || tally.deviceId !== null || isFar) return []
   const event = await signAuditEvent(keys.auditMac, facts, {
     event: 'password.disabled',
     outcome: 'failure',
-    subjectId: tally.accountId,
+    ...(accountId !== null && { subjectId: accountId }),
     details: { failures: max },
   })
-  return [insertAuditEvent(db, event, hasFailures(accountKey(tally.accountId), '=', max))]
+  return [insertAuditEvent(db, event, hasFailures(accountKey(accountId ?? 0), '=', max))]
 }
 
 function alertAtCeiling({ facts, settings }: RequestScope, tally: Tally, failures: number | undefined) {

@@ -151,3 +151,13 @@ describe('S21: settings that contradict each other', () => {
     expect([answer.status, answer.headers.get('ratelimit-policy')]).toEqual([200, '"login";q=5;w=60'])
   })
 })
+
+describe('what a rival does between two round trips', () => {
+  it('S21: the failure that disables a password is an event, whoever counted those before it meanwhile', async () => {
+    const person = await customer()
+    await hasFailed(person, 90)
+    beforeRoundTrip(2, () => hasFailed(person, 99))
+    expect((await signIn(person.email, WRONG)).status).toBe(401)
+    expect(await countEvents('password.disabled', person.id)).toBe(1)
+  })
+})
