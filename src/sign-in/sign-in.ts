@@ -113,6 +113,8 @@ async function checkAndOpen(
   if (!opened) {
     // Another sign-in of the same person may have made the hash anew meanwhile; whatever it was, look again.
     const [then] = await answered(findCredentials(scope.db, canonicalEmail(email) ?? ''))
+    // The address may be another account's by now, and place and device are not.
+    if (then?.id !== account.id) return failSignIn(scope, place, 'account_changed')
     return checkAndOpen(scope, credentials, place, then, true)
   }
   announceSuccess(scope, place)

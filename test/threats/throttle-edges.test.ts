@@ -160,4 +160,25 @@ describe('what a rival does between two round trips', () => {
     expect((await signIn(person.email, WRONG)).status).toBe(401)
     expect(await countEvents('password.disabled', person.id)).toBe(1)
   })
+
+  it('S22: an address that goes to another account meanwhile opens none of the two', async () => {
+    const [person, other] = [await customer(), await customer()]
+    const { id, headers } = await deviceOf(person)
+    beforeRoundTrip(2, async () => {
+      await sql(
+        'UPDATE accounts SET email_canonical = ?, password_hash = NULL WHERE id = ?',
+        'gone',
+        person.id,
+      )
+      await sql('UPDATE accounts SET email_canonical = lower(?) WHERE id = ?', person.email, other.id)
+    })
+    expect((await signIn(person.email, PASSWORD, anonymous(), headers)).status).toBe(401)
+    const sessions = await testEnv.DB.prepare('SELECT count(*) AS n FROM sessions WHERE device_id = ?')
+      .bind(id)
+      .first('n')
+    const token = await testEnv.DB.prepare('SELECT token_hash FROM devices WHERE id = ?')
+      .bind(id)
+      .first('token_hash')
+    expect([sessions, token]).toEqual([0, await hashToken(headers['Device-Token'])])
+  })
 })
