@@ -55,12 +55,13 @@ export function isNoDevice(id: string): SQL {
   return sql`NOT EXISTS (SELECT 1 FROM ${devices} AS noted WHERE noted.id = ${id})`
 }
 
-/** Removes what an account has too many of, longest unseen first; never a device with a session. */
-export function deleteSurplusDevices(db: Database, accountId: number) {
+/** Removes, under a condition, what an account has too many of, longest unseen first; never a device with a session. */
+export function deleteSurplusDevices(db: Database, accountId: number, when: SQL) {
   return db.delete(devices).where(sql`${devices.id} IN (
     SELECT id FROM ${devices} AS held WHERE held.account_id = ${accountId}
     ORDER BY held.last_seen_at DESC, held.id LIMIT -1 OFFSET ${MAX_DEVICES})
-    AND NOT EXISTS (SELECT 1 FROM ${sessions} WHERE ${sessions.deviceId} = ${devices.id})`)
+    AND NOT EXISTS (SELECT 1 FROM ${sessions} WHERE ${sessions.deviceId} = ${devices.id})
+    AND ${when}`)
 }
 
 /** Notes that an account has been signed in to from a country, under a condition; changes one row if it is new. */

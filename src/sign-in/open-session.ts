@@ -128,7 +128,7 @@ async function notingDevice(
     // Ahead of the device. One that was looked up is new as well if it has been forgotten since.
     insertAuditEvent(db, event, and(when, isNoDevice(deviceId))),
     saveDevice(db, device, facts, when),
-    deleteSurplusDevices(db, accountId),
+    deleteSurplusDevices(db, accountId, when),
   ]
 }
 

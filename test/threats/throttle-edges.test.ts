@@ -181,4 +181,14 @@ describe('what a rival does between two round trips', () => {
       .first('token_hash')
     expect([sessions, token]).toEqual([0, await hashToken(headers['Device-Token'])])
   })
+
+  it('a sign-in that loses removes no device either', async () => {
+    const person = await customer()
+    for (let i = 0; i < 55; i++) await deviceOf(person)
+    const devices = () =>
+      testEnv.DB.prepare('SELECT count(*) AS n FROM devices WHERE account_id = ?').bind(person.id).first('n')
+    beforeRoundTrip(2, () => sql('UPDATE accounts SET password_hash = NULL WHERE id = ?', person.id))
+    expect((await signIn(person.email, PASSWORD)).status).toBe(401)
+    expect(await devices()).toBe(56)
+  })
 })
