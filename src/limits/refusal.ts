@@ -1,7 +1,7 @@
 /**
  * Refusing an attempt: 429, its headers, and one audit row per address or account, limit and five minutes. The
  * row is written off the request's path and its count ever more seldom, so that a flood of refusals is no flood
- * of writes.
+ * of writes. Accounts that do not exist share one: a refusal costs no derivation, and addresses cost nothing.
  */
 import type { LimitKeeper } from '../audit/events.ts'
 import { GROUP_SECONDS, recordGrouped } from '../audit/refusal.ts'
@@ -43,7 +43,8 @@ export function refuseAttempt(scope: RequestScope, limit: LimitName, refusal: Re
 async function recordRefusal(scope: RequestScope, limit: LimitName, { by, accountId }: Refusal) {
   const { facts } = scope
   const window = Math.floor(facts.now / GROUP_SECONDS)
-  const whose = accountId === undefined ? addressKey(facts.address) : `account:${accountId}`
+  const ofAddress = by === 'email' ? by : addressKey(facts.address)
+  const whose = accountId === undefined ? ofAddress : `account:${accountId}`
   const groupKey = ['limit.exceeded', limit, whose, window].join(' ')
   const times = (refused.get(groupKey) ?? 0) + 1
   setBounded(refused, groupKey, times, MAX_GROUPS)

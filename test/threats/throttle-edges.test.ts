@@ -192,3 +192,23 @@ describe('what a rival does between two round trips', () => {
     expect(await devices()).toBe(56)
   })
 })
+
+describe('a flood of refusals', () => {
+  it('S109: of one person, known or not, is one row however many addresses it comes from', async () => {
+    passTime(300 - (Math.floor(Date.now() / 1000) % 300))
+    const person = await customer()
+    for (const [email, subject] of [
+      [person.email, person.id],
+      [uniqueEmail('nobody'), null],
+    ] as const) {
+      for (let i = 0; i < 5; i++) await signIn(email, WRONG)
+      const before = await countEvents('limit.exceeded', subject)
+      for (let i = 0; i < 16; i++) {
+        const answer = await signIn(email, WRONG, caller(undefined, `2001:db8:${i}:${subject ?? 0}::1`))
+        expect(answer.status).toBe(429)
+      }
+      await settled()
+      expect((await countEvents('limit.exceeded', subject)) - before).toBe(1)
+    }
+  })
+})
