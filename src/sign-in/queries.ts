@@ -2,14 +2,15 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { accounts } from '../accounts/tables.ts'
 import { hasFailures } from '../limits/queries.ts'
+import { throttles } from '../limits/tables.ts'
 import type { Database } from '../platform/database.ts'
 import { DEVICE_KNOWN_SECONDS } from '../sessions/device-queries.ts'
 import { devices } from '../sessions/tables.ts'
 
 interface SignInSubject {
   readonly emailCanonical: string
-  /** The key under which an address is counted that belongs to no account. */
-  readonly emailKey: string
+  /** The keys under which an address may be counted that belongs to no account; the last one is for a new count. */
+  readonly emailKeys: readonly string[]
   readonly deviceTokenHash: string | undefined
   /** With so many failures in a row a device is not known. */
   readonly deviceMaxFailures: number
@@ -22,13 +23,13 @@ interface SignInSubject {
  * the address's. It is found where the place is taken, so that the three cost the same.
  */
 export function signInSubject(asked: SignInSubject): SQL {
-  const { emailCanonical, emailKey, deviceTokenHash, deviceMaxFailures, now } = asked
+  const { emailCanonical, emailKeys, deviceTokenHash, deviceMaxFailures, now } = asked
   // Its tokens go with the last failure; but the setting may have been lowered since, and no attempt would be left.
   const isSpent = hasFailures(sql`'device:' || known.id`, '>=', deviceMaxFailures)
   return sql`
     SELECT CASE WHEN known.id IS NOT NULL THEN 'device:' || known.id
         WHEN holder.id IS NOT NULL THEN 'account:' || holder.id
-        ELSE ${emailKey} END AS key,
+        ELSE ${chooseEmailKey(emailKeys)} END AS key,
       holder.id AS account_id, known.id AS device_id
     FROM (SELECT 1) AS asked
       LEFT JOIN ${accounts} AS holder ON holder.email_canonical = ${emailCanonical}
@@ -37,6 +38,12 @@ export function signInSubject(asked: SignInSubject): SQL {
         AND ${deviceTokenHash ?? null} IN (known.token_hash, known.previous_token_hash)
         AND NOT ${isSpent}
     LIMIT 1`
+}
+
+/** A count that was begun under an older key goes on: it must not start anew when that of an account does not. */
+function chooseEmailKey(emailKeys: readonly string[]): SQL {
+  const counted = sql`SELECT past.key FROM ${throttles} AS past WHERE past.key IN ${emailKeys} ORDER BY past.failures DESC LIMIT 1`
+  return sql`coalesce((${counted}), ${emailKeys.at(-1)})`
 }
 
 /** Forgets the tokens of a device whose throttle has reached a count. */

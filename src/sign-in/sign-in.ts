@@ -11,6 +11,7 @@ import type { SignInFailure } from '../audit/events.ts'
 import { insertAuditEvent, signAuditEvent } from '../audit/queries.ts'
 import { hashToken, hmacSha256 } from '../crypto/digest.ts'
 import { base64url, utf8 } from '../crypto/encoding.ts'
+import type { Keyring } from '../crypto/keyring.ts'
 import {
   admit,
   announceSuccess,
@@ -60,12 +61,11 @@ type Account = Awaited<ReturnType<typeof findCredentials>>[number]
 export async function signIn(scope: RequestScope, credentials: Credentials): Promise<SignedIn> {
   const { db, keys } = scope
   const emailCanonical = canonicalEmail(credentials.email) ?? ''
-  const mac = await hmacSha256(keys.throttleEmail.newest.hmac, utf8(emailCanonical))
+  const emailKeys = await makeEmailKeys(keys.throttleEmail, emailCanonical)
   const { deviceToken } = credentials
   const deviceTokenHash = deviceToken === undefined ? undefined : await hashToken(deviceToken)
-  const emailKey = `email:${base64url(mac)}`
   const subject = signInSubject({
-    ...{ emailCanonical, emailKey, deviceTokenHash },
+    ...{ emailCanonical, emailKeys, deviceTokenHash },
     deviceMaxFailures: scope.settings.deviceMaxFailures,
     now: scope.facts.now,
   })
@@ -75,6 +75,12 @@ export async function signIn(scope: RequestScope, credentials: Credentials): Pro
   )
   const place = admit(scope, 'login', attempt, tally, taken)
   return checkAndOpen(scope, credentials, place, account)
+}
+
+/** The keys of the count that an address has without an account: under each configured key, the newest last. */
+async function makeEmailKeys({ byId }: Keyring, emailCanonical: string): Promise<string[]> {
+  const macs = [...byId.values()].map(({ hmac }) => hmacSha256(hmac, utf8(emailCanonical)))
+  return (await Promise.all(macs)).map((mac) => `email:${base64url(mac)}`)
 }
 
 async function checkAndOpen(

@@ -193,6 +193,20 @@ describe('what a rival does between two round trips', () => {
   })
 })
 
+describe('S42, S17: a rotation of DATA_KEY', () => {
+  it('S42, S17: begins no count anew, neither of an account nor of an address without one', async () => {
+    const person = await customer()
+    const send = await withSettings({ DATA_KEY_2: base64url(randomBytes(32)) })
+    for (const email of [person.email, uniqueEmail('nobody')]) {
+      const login = () => send('POST', '/auth/login', { email, password: WRONG }, fromAnywhere())
+      for (let i = 0; i < 3; i++) await signIn(email, WRONG)
+      expect((await login()).headers.get('ratelimit')).toBe('"login";r=1;t=60')
+      expect((await login()).headers.get('ratelimit')).toBe('"login";r=0;t=60')
+      expect([(await login()).status, (await signIn(email, WRONG)).status]).toEqual([429, 429])
+    }
+  })
+})
+
 describe('a flood of refusals', () => {
   it('S109: of one person, known or not, is one row however many addresses it comes from', async () => {
     passTime(300 - (Math.floor(Date.now() / 1000) % 300))
