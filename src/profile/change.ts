@@ -24,7 +24,7 @@ import type { RequestScope } from '../platform/request-scope.ts'
 import { type EndedSession, markEnded } from '../sessions/blacklist.ts'
 import type { Actor } from '../sessions/guard.ts'
 import { deleteSessionsOf, isLiveSession } from '../sessions/queries.ts'
-import { type Proof, requireFreshness, whyRefused } from '../sign-in/freshness.ts'
+import { NO_ATTEMPT, type Proof, requireFreshness, whyRefused } from '../sign-in/freshness.ts'
 import { PROFILE_FIELDS, type ProfileInput } from './schemas.ts'
 
 /**
@@ -46,9 +46,7 @@ export async function changeProfile(
   if (input.password !== undefined || input.current_password !== undefined) {
     await passRings(scope, 'password')
   }
-  const proof = isSensitive
-    ? await requireFreshness(scope, actor, input.current_password)
-    : { condition: undefined, cleared: [] }
+  const proof = isSensitive ? await requireFreshness(scope, actor, input.current_password) : NO_ATTEMPT
   if (input.password !== undefined) changes.passwordHash = await hashNewPassword(scope, input.password)
   if (Object.keys(changes).length === 0) return target
   return writeChanges(scope, actor, target, changes, proof)
@@ -81,7 +79,7 @@ async function writeChanges(
   actor: Actor,
   target: Profile,
   changes: ProfileChanges,
-  { condition, cleared }: Proof,
+  { condition, cleared, announce }: Proof,
 ): Promise<Profile> {
   const { db, facts } = scope
   // A logout or password change that happened during a derivation must win.
@@ -102,6 +100,7 @@ async function writeChanges(
       ? []
       : [deleteSessionsOf(db, target.id, held, { except: actor.session.id })]
   const [changed, ...rest] = await answered(db.batch([update, ...followUps, ...endOthers]))
+  announce()
   const [profile] = changed
   if (!profile) throw await whyUnchanged(scope, actor, target, changes)
   const ended = endOthers.length > 0 ? ((rest.at(-1) ?? []) as EndedSession[]) : []

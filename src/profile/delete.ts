@@ -23,7 +23,7 @@ export async function deleteAccount(
 ): Promise<void> {
   const { db, facts } = scope
   if (currentPassword !== undefined) await passRings(scope, 'password')
-  const { condition, cleared } = await requireFreshness(scope, actor, currentPassword)
+  const { condition, cleared, announce } = await requireFreshness(scope, actor, currentPassword)
   const allowed = and(isLiveSession(actor.session.id, facts.now), condition) ?? sql`false`
   const event = await signAuditEvent(scope.keys.auditMac, facts, {
     event: 'account.deleted',
@@ -41,6 +41,7 @@ export async function deleteAccount(
       ...cleared,
     ]),
   )
+  announce()
   if (deleted.meta.changes === 0) throw await whyRefused(scope, actor)
   scope.waitUntil(markEnded(scope.kv, sessions, 'account_deleted', facts.now))
 }

@@ -38,7 +38,12 @@ export interface Proof {
   /** It holds as long as the password that was checked stays the password. */
   readonly condition: SQL | undefined
   readonly cleared: readonly BatchItem<'sqlite'>[]
+  /** After that batch: an outage must not tell a right password, which no count would hold. */
+  readonly announce: () => void
 }
+
+/** What a recent sign-in proves, and what needs no proof. */
+export const NO_ATTEMPT: Proof = { condition: undefined, cleared: [], announce: () => undefined }
 
 /**
  * Requires the proof. A current password that is sent is checked even where it is not needed. The caller passes
@@ -52,8 +57,7 @@ export async function requireFreshness(
 ): Promise<Proof> {
   const { settings, facts } = scope
   if (currentPassword !== undefined) return requireCurrentPassword(scope, actor, currentPassword)
-  if (isFresh(actor.session, settings.freshAuthSeconds, facts.now))
-    return { condition: undefined, cleared: [] }
+  if (isFresh(actor.session, settings.freshAuthSeconds, facts.now)) return NO_ATTEMPT
   throw reauthenticationRequired(settings.freshAuthSeconds)
 }
 
@@ -91,9 +95,11 @@ export async function requireCurrentPassword(
   const place = admit(scope, 'password', attempt, tally, taken)
   const verdict = await checkPassword(scope, password, stored?.passwordHash, { mayRehash: false })
   if (verdict.matches && stored?.passwordHash) {
-    announceSuccess(scope, place)
-    const cleared = clearFailures(scope, place, sql`true`)
-    return { condition: hasPasswordHash(id, stored.passwordHash), cleared }
+    return {
+      condition: hasPasswordHash(id, stored.passwordHash),
+      cleared: clearFailures(scope, place, sql`true`),
+      announce: () => announceSuccess(scope, place),
+    }
   }
   await failCheck(scope, actor, place, verdict.matches ? 'no_password_set' : verdict.reason)
   throw new Problem('invalid_credentials', { detail: 'Current password is incorrect' })

@@ -15,7 +15,7 @@ import { requireCurrentPassword, whyRefused } from './freshness.ts'
  */
 export async function stepUp(scope: RequestScope, actor: Actor, password: string): Promise<number> {
   const { db, facts, keys, settings } = scope
-  const { condition, cleared } = await requireCurrentPassword(scope, actor, password)
+  const { condition, cleared, announce } = await requireCurrentPassword(scope, actor, password)
   const event = await signAuditEvent(keys.auditMac, facts, {
     event: 'session.stepped_up',
     outcome: 'success',
@@ -33,6 +33,7 @@ export async function stepUp(scope: RequestScope, actor: Actor, password: string
       ...cleared,
     ]),
   )
+  announce()
   if (fresh.length === 0) throw await whyRefused(scope, actor)
   return facts.now + settings.freshAuthSeconds
 }

@@ -193,6 +193,28 @@ describe('what a rival does between two round trips', () => {
   })
 })
 
+describe('S09: an outage while the current password is checked', () => {
+  it.each([
+    ['PATCH', '/auth/me', { first_name: 'Ada', email: 'outage@example.net' }],
+    ['POST', '/auth/step-up', undefined],
+    ['DELETE', '/customers/self', {}],
+  ] as const)('S09: at %s %s answers alike to a right and a wrong one', async (method, path, body) => {
+    const person = await customer()
+    const answers: Answer[] = []
+    for (const password of [PASSWORD, WRONG]) {
+      // After the guard's read and that of the hash.
+      beforeRoundTrip(3, () => {
+        throw new Error('D1_ERROR: Network connection lost')
+      })
+      const proof = body === undefined ? { password } : { ...body, current_password: password }
+      const call = method.toLowerCase() as 'patch' | 'post' | 'delete'
+      answers.push(await person[call](path.replace('self', String(person.id)), proof))
+    }
+    expect(answers.map(({ status }) => status)).toEqual([503, 503])
+    expect(answers.map(({ headers }) => headers.get('ratelimit'))).toEqual([null, null])
+  })
+})
+
 describe('S42, S17: a rotation of DATA_KEY', () => {
   it('S42, S17: begins no count anew, neither of an account nor of an address without one', async () => {
     const person = await customer()
