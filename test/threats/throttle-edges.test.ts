@@ -5,6 +5,7 @@ import { base64url } from '../../src/crypto/encoding.ts'
 import { randomBytes } from '../../src/crypto/random.ts'
 import {
   type Answer,
+  admin,
   anonymous,
   type Caller,
   caller,
@@ -80,6 +81,91 @@ async function settled(): Promise<void> {
 beforeEach(forgetDerivations)
 afterEach(() => {
   d1.before = undefined
+})
+
+/** What anybody sees of an answer; waits go on between two requests. */
+const observable = ({ status, headers, body }: Answer) => {
+  const { request_id: _, ...rest } = body
+  const seen = [...headers].filter(([name]) => name !== 'x-request-id' && name !== 'retry-after')
+  return {
+    status,
+    body: rest,
+    headers: seen.map(([name, value]) => [name, value.replace(/(?<=r=0;t=)\d+/, '')]),
+  }
+}
+
+describe('S17, S18: whoever it is', () => {
+  const TABLES = ['throttles', 'throttle_attempts', 'sessions', 'devices']
+
+  const rowsWritten = async () =>
+    Promise.all(
+      TABLES.map((table) => testEnv.DB.prepare(`SELECT count(*) AS n FROM ${table}`).first<number>('n')),
+    )
+
+  async function look(path: string, email: string, password: string) {
+    forgetDerivations()
+    const [calls, rows] = [d1.calls, await rowsWritten()]
+    const headers = { 'Device-Token': await someTokenOfOthers }
+    const answer = await anonymous().post(path, { email, password }, headers)
+    const now = await rowsWritten()
+    return {
+      ...observable(answer),
+      // Without those that counted the rows. A refusal is recorded off the request's path, and not each.
+      trips: answer.status === 429 ? 1 : d1.calls - calls - 2 * TABLES.length,
+      work: derivations.length,
+      rows: now.map((n, i) => (n ?? 0) - (rows[i] ?? 0)),
+    }
+  }
+
+  let someTokenOfOthers: Promise<string>
+
+  it('S17, S18: gets one answer, after one work and with as many rows, at any count of failures', async () => {
+    someTokenOfOthers = customer()
+      .then(deviceOf)
+      .then(({ headers }) => headers['Device-Token'])
+    const [known, suspended, invited, boss] = [
+      await customer(),
+      await customer(),
+      await admin(),
+      await admin(),
+    ]
+    await sql("UPDATE accounts SET status = 'suspended' WHERE id = ?", suspended.id)
+    await sql('UPDATE accounts SET password_hash = NULL WHERE id = ?', invited.id)
+    const people: [string, string, string][] = [
+      ['/auth/login', uniqueEmail('nobody'), PASSWORD],
+      ['/auth/login', known.email, WRONG],
+      ['/auth/login', suspended.email, WRONG],
+      ['/auth/login', invited.email, PASSWORD],
+      ['/auth/login', boss.email, WRONG],
+      // At the customers' door the right password is none.
+      ['/customers/login', uniqueEmail('nobody'), PASSWORD],
+    ]
+    const lookAtAll = async () => {
+      const seen: unknown[] = []
+      for (const [path, email, password] of people) seen.push(await look(path, email, password))
+      for (const one of seen) expect(one).toEqual(seen[0])
+      const { status } = seen[0] as { status: number }
+      if (status === 429) await settled()
+      return status
+    }
+    const statuses: number[] = []
+    for (let i = 0; i < 7; i++) statuses.push(await lookAtAll())
+    expect(statuses).toEqual([401, 401, 401, 401, 401, 429, 429])
+    for (const failures of [6, 9, 42, 94, 95, 98, 99, 100, 101, 500]) {
+      await sql('UPDATE throttles SET failures = ?, failed_at = 1', failures)
+      await sql('DELETE FROM throttle_attempts')
+      expect([await lookAtAll(), await lookAtAll()]).toEqual([401, 429])
+    }
+    // Disabled: the right password is one of them, also of a suspended person and of staff at the wrong door.
+    people.length = 0
+    people.push(
+      ['/auth/login', known.email, PASSWORD],
+      ['/auth/login', suspended.email, PASSWORD],
+      ['/customers/login', boss.email, PASSWORD],
+    )
+    await sql('UPDATE throttles SET failures = 100, failed_at = 1')
+    expect([await lookAtAll(), await lookAtAll()]).toEqual([401, 429])
+  })
 })
 
 describe('S21: settings that contradict each other', () => {
