@@ -33,7 +33,7 @@ const DAY_SECONDS = 86_400
 /** Counts that are not an account's: longer than any session lives, and as long as a device is known. */
 const STRAY_THROTTLES_KEPT_DAYS = 180
 const MAX_ROWS_PER_RUN = 1_000
-/** Every failed sign-in leaves one, and they come in floods. */
+/** Every failed sign-in leaves an attempt, and under a new address a count; they come in floods. */
 const MAX_ATTEMPTS_PER_RUN = 10_000
 
 export async function keepHouse(env: Env): Promise<void> {
@@ -55,7 +55,7 @@ export async function keepHouse(env: Env): Promise<void> {
       deleteOldAuditRepeats(db, now - REPEATS_KEPT_DAYS * DAY_SECONDS, MAX_ROWS_PER_RUN),
       deleteUnseenDevices(db, now, MAX_ROWS_PER_RUN),
       deleteOldAttempts(db, now - settings.signInAddressSeconds, MAX_ATTEMPTS_PER_RUN),
-      deleteOldThrottles(db, now - STRAY_THROTTLES_KEPT_DAYS * DAY_SECONDS, MAX_ROWS_PER_RUN),
+      deleteOldThrottles(db, now - STRAY_THROTTLES_KEPT_DAYS * DAY_SECONDS, MAX_ATTEMPTS_PER_RUN),
     ]),
   )
   const { sealed, isMarked } = await sealAuditEvents(db, env.KV, keys, now)
