@@ -42,8 +42,9 @@ export async function changeProfile(
   requireRightToChange(actor, target, input)
   const changes = changedFields(target, input)
   const isSensitive = input.password !== undefined || changes.email !== undefined
-  // Whatever derives a key spends from the ring first: one token must not fill the queue for everybody.
-  if (input.password !== undefined || input.current_password !== undefined) {
+  // Whatever derives a key spends from the ring first: one token must not fill the queue for everybody. So does
+  // whatever tells that an address is taken, as registration does.
+  if (isSensitive || input.current_password !== undefined) {
     await passRings(scope, 'password')
   }
   const proof = isSensitive ? await requireFreshness(scope, actor, input.current_password) : NO_ATTEMPT

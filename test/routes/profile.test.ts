@@ -354,6 +354,20 @@ describe('S24: one person alone', () => {
   })
 })
 
+describe('S19: one person alone, freshly signed in', () => {
+  it('S19: asks of thirty addresses a minute whether they are taken, by changing the own one', async () => {
+    const [person, holder] = [await customer(), await customer()]
+    const codes: unknown[] = []
+    for (let i = 0; i < 31; i++) {
+      const email = i % 2 ? holder.email : uniqueEmail('asked')
+      codes.push((await person.patch('/auth/me', { email })).body.code)
+    }
+    expect(codes.slice(0, 30).filter((code) => code === 'email_taken')).toHaveLength(15)
+    expect(codes[30]).toBe('too_many_requests')
+    expect((await person.patch('/auth/me', { first_name: 'Ada' })).status).toBe(200)
+  })
+})
+
 describe('a link that was sent before', () => {
   it.each([{ password: NEW_PASSWORD }, { email: 'moved-away@example.net' }])(
     'is used up by %j',
