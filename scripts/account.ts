@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util'
 import { canonicalEmail } from '../src/accounts/email-address.ts'
 import { type Database, execute, sqlText } from './database.ts'
 import { applyLocalMigrations, defaultStateDirectory } from './local-migrations.mjs'
+import { refuseSwallowedOptions } from './npm-options.ts'
 import {
   createAccountStatements,
   makeResetToken,
@@ -126,6 +127,7 @@ Choose the password with it, at the address that serves the API:
 const COMMANDS = new Map(Object.entries({ create, reset, unlock }))
 
 async function run(): Promise<number> {
+  refuseSwallowedOptions('account', ['remote', 'persist-to', 'email', 'role'])
   const options = readCommandLine()
   const command = COMMANDS.get(options.command ?? '')
   if (options.help || command === undefined) {

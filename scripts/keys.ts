@@ -6,6 +6,7 @@ import { retire, rotate, type Session, showStatus } from './key-commands.ts'
 import { type KeyStore, localStore, remoteStore } from './key-stores.ts'
 import type { Ring } from './key-usage.ts'
 import { applyLocalMigrations, defaultStateDirectory } from './local-migrations.mjs'
+import { refuseSwallowedOptions } from './npm-options.ts'
 import { openTerminal } from './terminal.ts'
 import { startWrangler } from './wrangler.mjs'
 
@@ -71,18 +72,8 @@ function readCommand(options: CommandLine): ((session: Session) => Promise<void>
   return rings.length > 0 ? (session) => rotate(session, rings) : undefined
 }
 
-/** Without the first `--` npm takes the options for its own, and the command would work on the wrong keys. */
-function refuseSwallowedOptions(): void {
-  const names = ['remote', 'force-reset', 'persist-to']
-  const swallowed = names.filter((name) => `npm_config_${name.replaceAll('-', '_')}` in process.env)
-  if (swallowed.length === 0) return
-  const options = swallowed.map((name) => `--${name}`).join(' and ')
-  throw new Error(`npm took ${options} for itself; nothing was done. It passes on what follows a "--":
-  npm run keys -- COMMAND ${options}`)
-}
-
 async function run(): Promise<number> {
-  refuseSwallowedOptions()
+  refuseSwallowedOptions('keys', ['remote', 'force-reset', 'persist-to'])
   const options = readCommandLine()
   const command = readCommand(options)
   if (options.help || command === undefined) {

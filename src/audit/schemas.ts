@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { isoTime } from '../platform/iso-time.ts'
 import { queryInteger } from '../platform/pagination.ts'
 import type { AuditFilter, listAuditEvents } from './queries.ts'
 
@@ -100,7 +101,7 @@ export type ListedAuditEvent = Awaited<ReturnType<typeof listAuditEvents>>[numbe
 export function showAuditEvent(row: ListedAuditEvent): z.infer<typeof auditEventSchema> {
   return {
     id: row.id,
-    time: new Date(row.occurredAt * 1000).toISOString(),
+    time: isoTime(row.occurredAt),
     event: row.event,
     outcome: row.outcome,
     reason: row.reason,

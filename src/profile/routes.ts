@@ -3,6 +3,7 @@ import * as z from 'zod'
 import { PERMISSIONS, permissionsOf } from '../access/roles.ts'
 import { accountSchema, CUSTOMER_EXAMPLE, showAccount } from '../accounts/schemas.ts'
 import { refuseInvalidWithPassword } from '../passwords/validation.ts'
+import { isoTime } from '../platform/iso-time.ts'
 import {
   bearer,
   body,
@@ -43,8 +44,8 @@ function showMe({ account, session }: Actor): z.infer<typeof meSchema> {
     permissions: permissionsOf(account.role),
     session: {
       id: session.id,
-      created_at: new Date(session.createdAt * 1000).toISOString(),
-      expires_at: new Date(session.expiresAt * 1000).toISOString(),
+      created_at: isoTime(session.createdAt),
+      expires_at: isoTime(session.expiresAt),
     },
   }
 }

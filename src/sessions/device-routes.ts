@@ -1,6 +1,7 @@
 /** /auth/devices: from where one has signed in, what one calls it, and forgetting it. */
 import * as z from 'zod'
 import { answered } from '../platform/database.ts'
+import { isoTime } from '../platform/iso-time.ts'
 import {
   bearer,
   body,
@@ -53,11 +54,9 @@ const DEVICE_EXAMPLE = {
   sessions: 1,
 }
 
-const iso = (seconds: number) => new Date(seconds * 1000).toISOString()
-
 function showDevice(row: ListedDevice, currentId: string | null): z.infer<typeof deviceSchema> {
   const { id, name, browser, os, country, city, network, sessions } = row
-  const seen = { first_seen_at: iso(row.firstSeenAt), last_seen_at: iso(row.lastSeenAt) }
+  const seen = { first_seen_at: isoTime(row.firstSeenAt), last_seen_at: isoTime(row.lastSeenAt) }
   const place = { ip: row.address, country, city, network }
   return {
     id,

@@ -1,6 +1,7 @@
 /** /auth/sessions: where one is signed in, and ending it there. */
 import * as z from 'zod'
 import { answered } from '../platform/database.ts'
+import { isoTime } from '../platform/iso-time.ts'
 import {
   bearer,
   body,
@@ -56,15 +57,13 @@ const SESSION_EXAMPLE = {
   methods: ['password'],
 }
 
-const iso = (seconds: number) => new Date(seconds * 1000).toISOString()
-
 function showSession(row: ListedSession, currentId: string): z.infer<typeof sessionSchema> {
   return {
     id: row.id,
     current: row.id === currentId,
-    created_at: iso(row.createdAt),
-    last_seen_at: iso(row.lastSeenAt ?? row.createdAt),
-    expires_at: iso(row.expiresAt),
+    created_at: isoTime(row.createdAt),
+    last_seen_at: isoTime(row.lastSeenAt ?? row.createdAt),
+    expires_at: isoTime(row.expiresAt),
     ip: row.address,
     country: row.country,
     city: row.city,

@@ -2,6 +2,7 @@
 import * as z from 'zod'
 import { limit } from '../limits/middleware.ts'
 import { triedPassword } from '../passwords/schemas.ts'
+import { isoTime } from '../platform/iso-time.ts'
 import {
   bearer,
   body,
@@ -54,8 +55,5 @@ const stepUpRoute = createRoute({
 stepUpRoutes.openapi(stepUpRoute, async (c) => {
   const { scope, actor } = c.var
   const freshUntil = await stepUp(scope, actor, c.req.valid('json').password)
-  return c.json(
-    { message: 'Step-up successful', fresh_until: new Date(freshUntil * 1000).toISOString() },
-    200,
-  )
+  return c.json({ message: 'Step-up successful', fresh_until: isoTime(freshUntil) }, 200)
 })

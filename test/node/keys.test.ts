@@ -221,12 +221,15 @@ describe('rotate', () => {
     await expect(old).rejects.toThrow('do not wait: remove the line of SECRET_KEY from .dev.vars')
   })
 
-  it('does nothing when npm has taken --remote for itself', async () => {
+  it.each([
+    ['keys', 'status', '--remote and --force-reset'],
+    ['account', 'reset', '--remote'],
+  ])('npm run %s does nothing when npm has taken --remote for itself', async (script, command, taken) => {
     const env = { ...process.env, npm_config_remote: 'true', npm_config_force_reset: 'true' }
-    const child = spawn(process.execPath, ['scripts/keys.ts', 'status'], { env })
+    const child = spawn(process.execPath, [`scripts/${script}.ts`, command], { env })
     const said = text(child.stderr)
     expect(await new Promise((resolve) => child.once('close', resolve))).toBe(1)
-    expect(await said).toContain('npm took --remote and --force-reset for itself; nothing was done')
+    expect(await said).toContain(`npm took ${taken} for itself; nothing was done`)
   })
 
   it('locally adds lines to .dev.vars, which stays readable for its owner alone', async () => {
