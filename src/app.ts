@@ -1,5 +1,6 @@
 /** The whole onion on one screen: what every request passes, then the features. */
 import { methodNotAllowed } from 'hono/method-not-allowed'
+import { requireDeclaredAccess } from './access/declared.ts'
 import { auditRoutes } from './audit/routes.ts'
 import { customerRoutes } from './customers/routes.ts'
 import { passwordRoutes } from './passwords/routes.ts'
@@ -23,7 +24,7 @@ import { sessionRoutes } from './sessions/routes.ts'
 import { signInRoutes } from './sign-in/routes.ts'
 import { stepUpRoutes } from './sign-in/step-up-routes.ts'
 import { tokenRoutes } from './sign-in/token-routes.ts'
-import { webRoutes } from './web/routes.ts'
+import { PAGES, webRoutes } from './web/routes.ts'
 
 export const app = createRoutes()
 
@@ -45,6 +46,14 @@ app.route('/', auditRoutes)
 app.route('/', webRoutes)
 app.openapi(documentRoute, (c) =>
   c.json(openApiDocument(app) as { openapi: string }, 200, { 'Cache-Control': 'public, max-age=300' }),
+)
+
+requireDeclaredAccess(
+  app.routes,
+  app.openAPIRegistry.definitions.flatMap((definition) =>
+    definition.type === 'route' ? [definition.route] : [],
+  ),
+  PAGES,
 )
 
 app.onError(answerError)

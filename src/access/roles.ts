@@ -1,68 +1,56 @@
 /**
- * Who may do what, as data, and the one pure decision over it. A role reaches a kind of thing as far
- * as its own (`own`) or everybody's (`any`); what is not listed is denied.
+ * Who may do what, as data. A role reaches a kind of thing as far as its own (`own`) or everybody's (`any`);
+ * what is not listed is denied. docs/roles.md is made from this file.
  */
 export const ROLES = ['customer', 'mechanic', 'admin'] as const
 export type Role = (typeof ROLES)[number]
 
-export const PERMISSIONS = [
-  'profile:read',
-  'profile:write',
-  'tickets:read',
-  'tickets:write',
-  'customers:read',
-  'customers:write',
-  'mechanics:read',
-  'mechanics:write',
-  'inventory:read',
-  'inventory:write',
-  'accounts:admin',
-  'audit:read',
-  'tokens:introspect',
-] as const
-export type Permission = (typeof PERMISSIONS)[number]
+export const ROLE_MEANINGS: Record<Role, string> = {
+  customer: 'Whoever registers. Sees and changes what is their own.',
+  mechanic: 'Staff. Works on every ticket and with the stock, and sees whose car it is.',
+  admin: 'Runs the shop: everything a mechanic may, and people, accounts and the audit log.',
+}
 
 export type Reach = 'own' | 'any'
 
-const ROLE_REACH: Record<Role, Partial<Record<Permission, Reach>>> = {
-  customer: {
-    'profile:read': 'own',
-    'profile:write': 'own',
-    'tickets:read': 'own',
-    'inventory:read': 'any',
+type Grant = { readonly means: string } & Partial<Record<Role, Reach>>
+
+const GRANTS = {
+  'profile:read': {
+    means: 'See the own account; by a sign-in also its sessions and devices',
+    customer: 'own',
+    mechanic: 'own',
+    admin: 'own',
   },
-  mechanic: {
-    'profile:read': 'own',
-    'profile:write': 'own',
-    'tickets:read': 'any',
-    'tickets:write': 'any',
-    'customers:read': 'any',
-    'mechanics:read': 'any',
-    'inventory:read': 'any',
-    'inventory:write': 'any',
+  'profile:write': {
+    means: 'Change the own account; by a sign-in also its password and address of mail, sessions and devices',
+    customer: 'own',
+    mechanic: 'own',
+    admin: 'own',
   },
-  admin: {
-    'profile:read': 'own',
-    'profile:write': 'own',
-    'tickets:read': 'any',
-    'tickets:write': 'any',
-    'customers:read': 'any',
-    'customers:write': 'any',
-    'mechanics:read': 'any',
-    'mechanics:write': 'any',
-    'inventory:read': 'any',
-    'inventory:write': 'any',
-    'accounts:admin': 'any',
-    'audit:read': 'any',
-    'tokens:introspect': 'any',
-  },
-}
+  'tickets:read': { means: 'See service tickets', customer: 'own', mechanic: 'any', admin: 'any' },
+  'tickets:write': { means: 'Open and change service tickets', mechanic: 'any', admin: 'any' },
+  'customers:read': { means: 'List and see customers', mechanic: 'any', admin: 'any' },
+  'customers:write': { means: 'Change and delete customers', admin: 'any' },
+  'mechanics:read': { means: 'See mechanics, without salaries', mechanic: 'any', admin: 'any' },
+  'mechanics:write': { means: 'Add, change and remove mechanics, and see salaries', admin: 'any' },
+  'inventory:read': { means: 'See parts and prices', customer: 'any', mechanic: 'any', admin: 'any' },
+  'inventory:write': { means: 'Add, change and remove parts', mechanic: 'any', admin: 'any' },
+  'accounts:admin': { means: 'Manage accounts, roles and access', admin: 'any' },
+  'audit:read': { means: 'Read, export and check the audit log', admin: 'any' },
+  'tokens:introspect': { means: 'Ask what a token is good for (RFC 7662)', admin: 'any' },
+} as const satisfies Record<string, Grant>
+
+export type Permission = keyof typeof GRANTS
+
+export const PERMISSIONS = Object.keys(GRANTS) as Permission[]
 
 /** How far a role's permission goes; undefined where the role does not have it. */
 export function reachOf(role: Role, permission: Permission): Reach | undefined {
-  return ROLE_REACH[role][permission]
+  const grant: Grant = GRANTS[permission]
+  return grant[role]
 }
 
-export function permissionsOf(role: Role): Permission[] {
-  return PERMISSIONS.filter((permission) => reachOf(role, permission) !== undefined)
+export function meaningOf(permission: Permission): string {
+  return GRANTS[permission].means
 }

@@ -34,7 +34,7 @@ import { showTicketOf, TICKET_EXAMPLE, ticketSchema } from '../service-tickets/s
 import { requireSession } from '../sessions/guard.ts'
 import { registerCustomer } from './register.ts'
 import { customerListQuery, customerListSchema, registrationSchema } from './schemas.ts'
-import { requireOwnOr } from './target.ts'
+import { loadTarget } from './target.ts'
 
 export const customerRoutes = createRoutes()
 
@@ -161,8 +161,12 @@ const read = createRoute({
   security: bearer('profile:read'),
   'x-permission': 'profile:read for oneself, customers:read for others',
   middleware: [
-    requireSession({ permission: 'profile:read' }),
-    requireOwnOr('customers:read', 'You can only view your own information'),
+    requireSession({
+      permission: 'profile:read',
+      others: 'customers:read',
+      refusal: 'You can only view your own information',
+    }),
+    loadTarget,
   ] as const,
   request: { params: idParam },
   responses: {
@@ -184,8 +188,12 @@ const update = createRoute({
   security: bearer('profile:write'),
   'x-permission': 'profile:write for oneself, customers:write for others',
   middleware: [
-    requireSession({ permission: 'profile:write' }),
-    requireOwnOr('customers:write', 'You can only update your own information'),
+    requireSession({
+      permission: 'profile:write',
+      others: 'customers:write',
+      refusal: 'You can only update your own information',
+    }),
+    loadTarget,
   ] as const,
   request: { params: idParam, body: body(profileChangeSchema, { first_name: 'Johnny' }) },
   responses: {
@@ -214,8 +222,12 @@ const remove = createRoute({
   security: bearer('profile:write'),
   'x-permission': 'profile:write for oneself, customers:write for others',
   middleware: [
-    requireSession({ permission: 'profile:write' }),
-    requireOwnOr('customers:write', 'You can only delete your own account'),
+    requireSession({
+      permission: 'profile:write',
+      others: 'customers:write',
+      refusal: 'You can only delete your own account',
+    }),
+    loadTarget,
   ] as const,
   request: {
     params: idParam,

@@ -4,7 +4,7 @@
  */
 import { and, sql } from 'drizzle-orm'
 import type { BatchItem } from 'drizzle-orm/batch'
-import { reachOf } from '../access/roles.ts'
+import { decideAccess } from '../access/decide.ts'
 import { canonicalEmail } from '../accounts/email-address.ts'
 import {
   findAccountIdByEmail,
@@ -57,7 +57,7 @@ function requireRightToChange(actor: Actor, target: Profile, input: ProfileInput
   if (actor.account.id === target.id) return
   if (input.password !== undefined) throw new Problem('forbidden')
   const changesEmail = input.email !== undefined && input.email !== target.email
-  if (changesEmail && !reachOf(actor.account.role, 'accounts:admin'))
+  if (changesEmail && !decideAccess(actor.rights, 'accounts:admin').isAllowed)
     throw permissionMissing('accounts:admin')
 }
 

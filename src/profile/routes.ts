@@ -1,6 +1,7 @@
 /** /auth/me: the own profile of whoever is signed in, staff too. */
 import * as z from 'zod'
-import { PERMISSIONS, permissionsOf } from '../access/roles.ts'
+import { permissionsOf } from '../access/decide.ts'
+import { PERMISSIONS } from '../access/roles.ts'
 import { accountSchema, CUSTOMER_EXAMPLE, showAccount } from '../accounts/schemas.ts'
 import { refuseInvalidWithPassword } from '../passwords/validation.ts'
 import { isoTime } from '../platform/iso-time.ts'
@@ -38,10 +39,10 @@ const ME_EXAMPLE = {
   },
 }
 
-function showMe({ account, session }: Actor): z.infer<typeof meSchema> {
+function showMe({ account, session, rights }: Actor): z.infer<typeof meSchema> {
   return {
     account: showAccount(account),
-    permissions: permissionsOf(account.role),
+    permissions: permissionsOf(rights),
     session: {
       id: session.id,
       created_at: isoTime(session.createdAt),
@@ -56,7 +57,7 @@ const readMe = createRoute({
   operationId: 'getMe',
   tags: ['Profile'],
   summary: 'Who am I, and what may I do',
-  description: 'The account, what its role may do, and the session of the token.',
+  description: 'The account, what this token may do, and its session.',
   security: bearer('profile:read'),
   'x-permission': 'profile:read',
   middleware: [requireSession({ permission: 'profile:read' })] as const,

@@ -6,7 +6,9 @@
 import type { SQL } from 'drizzle-orm'
 import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
-import { type Permission, reachOf } from '../access/roles.ts'
+import { decideAccess, type Rights } from '../access/decide.ts'
+import { type AccessRule, declareRule } from '../access/declared.ts'
+import type { Permission } from '../access/roles.ts'
 import type { Profile } from '../accounts/queries.ts'
 import { recordRefusal } from '../audit/refusal.ts'
 import { answered } from '../platform/database.ts'
@@ -32,14 +34,15 @@ export interface Session {
 export interface Actor {
   readonly account: Profile
   readonly session: Session
+  readonly rights: Rights
 }
 
 /** How long an outage of the database waits for KV to refuse, in milliseconds. */
 const KV_PATIENCE_MS = 500
 
-interface GuardOptions {
-  /** What the role must allow, for own things at least. */
-  readonly permission: Permission
+interface GuardOptions extends AccessRule {
+  /** What somebody is told who asks for another person's `{id}` without the permission for it. */
+  readonly refusal?: string
   /** A scalar subquery about the account, whose JSON shares the guard's statement. */
   readonly alongside?: SQL
 }
@@ -47,15 +50,16 @@ interface GuardOptions {
 /** Lets only a live session with the permission through; sets `actor`, and `alongside` if asked for. */
 export function requireSession(options: GuardOptions) {
   const readSession = options.alongside ? compileSessionRead(options.alongside) : findSession
-  return createMiddleware<AppEnv & { Variables: { actor: Actor; alongside: string | null } }>(
+  const guard = createMiddleware<AppEnv & { Variables: { actor: Actor; alongside: string | null } }>(
     async function requireSession(c, next) {
-      const { actor, alongside } = await admit(c.get('scope'), c, options.permission, readSession)
+      const { actor, alongside } = await admit(c.get('scope'), c, options, readSession)
       c.set('actor', actor)
       c.set('person', { ...actor.account, isActor: true })
       c.set('alongside', alongside)
       await next()
     },
   )
+  return declareRule(guard, options)
 }
 
 /**
@@ -66,7 +70,7 @@ export function requireSession(options: GuardOptions) {
 export async function admit(
   scope: RequestScope,
   c: Context,
-  permission: Permission,
+  options: GuardOptions,
   readSession = findSession,
 ) {
   const header = c.req.header('authorization')
@@ -75,7 +79,7 @@ export async function admit(
   const token = await authenticateToken(cookie ?? readBearerToken(header), scope)
   const admitted = await readActor(scope, token, readSession)
   if (cookie !== undefined) await requireOwnPage(c.req, scope.keys.csrf, token.sessionId)
-  await requirePermission(scope, admitted.actor, c.req, permission)
+  await requireAccess(scope, admitted.actor, c, options)
   return admitted
 }
 
@@ -113,7 +117,7 @@ async function readActor(scope: RequestScope, token: AccessToken, readSession: t
   }
   const times = { createdAt: sessionCreatedAt, authenticatedAt, expiresAt: sessionExpiresAt }
   const session = { id: sessionId, ...times, deviceId }
-  return { actor: { account, session }, alongside }
+  return { actor: { account, session, rights: { role: account.role, scopes: undefined } }, alongside }
 }
 
 /** Whichever comes first: what the database read, or a mark that refuses. A mark also answers an outage. */
@@ -138,18 +142,21 @@ function endedProblem(reason: EndReason): Problem {
     : new Problem('invalid_token', { reason: 'session ended' })
 }
 
-async function requirePermission(scope: RequestScope, actor: Actor, request: Asked, permission: Permission) {
-  if (reachOf(actor.account.role, permission)) return
-  await refuseAccess(scope, actor, request, permission)
-  throw permissionMissing(permission)
+async function requireAccess(scope: RequestScope, actor: Actor, c: Context, options: GuardOptions) {
+  const isOther = options.others !== undefined && Number(c.req.param('id')) !== actor.account.id
+  const permission = (isOther ? options.others : undefined) ?? options.permission
+  const decision = decideAccess(actor.rights, permission, isOther ? 'others' : undefined)
+  if (decision.isAllowed) return
+  await refuseAccess(scope, actor, c.req, permission)
+  throw permissionMissing(permission, isOther ? options.refusal : undefined)
 }
 
 interface Asked {
   readonly method: string
-  readonly path: string
+  readonly routePath: string
 }
 
-/** Writes a refusal to the audit log; ids are taken out of the path, it may name somebody else. */
+/** Writes a refusal to the audit log, with the route's pattern: its path may name somebody else, and be anything. */
 export async function refuseAccess(
   scope: RequestScope,
   actor: Actor,
@@ -160,7 +167,7 @@ export async function refuseAccess(
     actorId: actor.account.id,
     sessionId: actor.session.id,
     method: request.method,
-    route: request.path.replace(/\/\d+(?=\/|$)/g, '/:id'),
+    route: request.routePath.replace(/\{[^}]*\}/g, ''),
     permission,
   })
 }

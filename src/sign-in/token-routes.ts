@@ -2,6 +2,7 @@
 import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import * as z from 'zod'
+import { type AccessRule, declareRule } from '../access/declared.ts'
 import { insertAuditEvent, signAuditEvent } from '../audit/queries.ts'
 import { limit } from '../limits/middleware.ts'
 import { answered, previousChangedOne } from '../platform/database.ts'
@@ -79,18 +80,23 @@ tokenRoutes.openapi(refresh, async (c) => {
   return c.json({ message: 'Session refreshed', expires_in: tokens.expiresIn }, 200)
 })
 
+const ANY_SESSION: AccessRule = { permission: 'profile:read' }
+
 /** A browser whose access token has expired can still sign out, and get the CSRF token for /auth/refresh. */
-const requireSessionOrRefreshCookie = createMiddleware<AppEnv & { Variables: { session: HeldSession } }>(
-  async function requireSessionOrRefreshCookie(c, next) {
-    c.set('session', await admitByAnyToken(c.get('scope'), c))
-    await next()
-  },
+const requireSessionOrRefreshCookie = declareRule(
+  createMiddleware<AppEnv & { Variables: { session: HeldSession } }>(
+    async function requireSessionOrRefreshCookie(c, next) {
+      c.set('session', await admitByAnyToken(c.get('scope'), c))
+      await next()
+    },
+  ),
+  ANY_SESSION,
 )
 
 async function admitByAnyToken(scope: RequestScope, c: Context): Promise<HeldSession> {
   const refreshCookie = (await hasAccessToken(scope, c)) ? undefined : readCookie(c, 'refresh_token')
   if (refreshCookie === undefined) {
-    const { actor } = await admit(scope, c, 'profile:read')
+    const { actor } = await admit(scope, c, ANY_SESSION)
     return { id: actor.session.id, accountId: actor.account.id }
   }
   const session = await findSessionOfRefreshToken(scope, refreshCookie)

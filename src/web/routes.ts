@@ -4,6 +4,9 @@ import { DOCS_PAGE, DOCS_POLICY } from './docs-page.ts'
 
 export const webRoutes = createRoutes()
 
+/** What is for people to look at: open to anyone. */
+export const PAGES = ['GET /docs']
+
 webRoutes.get('/docs', (c) =>
   c.html(DOCS_PAGE, 200, {
     'Content-Security-Policy': DOCS_POLICY,

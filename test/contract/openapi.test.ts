@@ -1,9 +1,11 @@
 /** The published document against the app: nothing missing, nothing invented, and every example true. */
 import { beforeAll, describe, expect, it } from 'vitest'
 import * as z from 'zod'
+import { documentedPath } from '../../src/access/declared.ts'
 import { PERMISSIONS } from '../../src/access/roles.ts'
 import { app } from '../../src/app.ts'
 import { isProblemCode } from '../../src/platform/problem-catalogue.ts'
+import { PAGES } from '../../src/web/routes.ts'
 import {
   type Answer,
   admin,
@@ -15,11 +17,9 @@ import {
   send,
 } from '../support/client.ts'
 import {
-  documentedPath,
   type OpenApiDocument,
   type Operation,
   operationsOf,
-  PAGES,
   readDocument,
   resolveSchema,
   type Schema,

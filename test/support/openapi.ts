@@ -1,4 +1,6 @@
 /** The published OpenAPI document as tests read it, and what the file's requests have shown beside it. */
+import { documentedPath } from '../../src/access/declared.ts'
+import { PAGES } from '../../src/web/routes.ts'
 import { anonymous } from './client.ts'
 import { logLines } from './production-limits.ts'
 
@@ -84,14 +86,6 @@ export function operationsOf(document: OpenApiDocument): Operation[] {
       description,
     })),
   )
-}
-
-/** What is for people to look at stands outside the document. */
-export const PAGES = ['GET /docs']
-
-/** A route's pattern as OpenAPI writes it. */
-export function documentedPath(route: string): string {
-  return route.replace(/:(\w+)(?:\{[^}]*\})?/g, '{$1}')
 }
 
 /** Every answer of a route since the file began, as the request log tells it, that the document lacks. */
