@@ -7,6 +7,7 @@ const FEATURES = [
   'access',
   'accounts',
   'limits',
+  'api-tokens',
   'sessions',
   'passwords',
   'sign-in',

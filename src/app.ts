@@ -1,6 +1,7 @@
 /** The whole onion on one screen: what every request passes, then the features. */
 import { methodNotAllowed } from 'hono/method-not-allowed'
 import { requireDeclaredAccess } from './access/declared.ts'
+import { apiTokenRoutes } from './api-tokens/routes.ts'
 import { auditRoutes } from './audit/routes.ts'
 import { customerRoutes } from './customers/routes.ts'
 import { passwordRoutes } from './passwords/routes.ts'
@@ -38,6 +39,7 @@ app.route('/', tokenRoutes)
 app.route('/', stepUpRoutes)
 app.route('/', sessionRoutes)
 app.route('/', deviceRoutes)
+app.route('/', apiTokenRoutes)
 app.route('/', customerRoutes)
 app.route('/', profileRoutes)
 app.route('/', passwordRoutes)

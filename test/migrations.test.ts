@@ -14,6 +14,7 @@ const ROWS: Record<string, string> = {
   account_countries: "INSERT INTO account_countries VALUES (1, 'DE', 1)",
   throttles: "INSERT INTO throttles VALUES ('account:1', 1, 1, 1)",
   throttle_attempts: "INSERT INTO throttle_attempts VALUES ('a', 'login 10.0.0.1', 'account:1', 1, 0)",
+  api_tokens: "INSERT INTO api_tokens VALUES ('t', 1, 'h', 'Till', '[]', 1, 2, NULL)",
   link_tokens: "INSERT INTO link_tokens VALUES ('h', 1, 'password_reset', 1, 2)",
   audit_events:
     "INSERT INTO audit_events (event_id, occurred_at, event, outcome, details, key_id, mac) VALUES ('e', 1, 'x', 'success', '{}', 'k', 'm')",
@@ -86,6 +87,7 @@ describe('the migrations', () => {
         'account_countries',
         'throttles',
         'link_tokens',
+        'api_tokens',
         'service_mechanics',
       ]),
     ).toEqual({
@@ -95,6 +97,7 @@ describe('the migrations', () => {
       account_countries: 0,
       throttles: 0,
       link_tokens: 0,
+      api_tokens: 0,
       service_mechanics: 1,
     })
     expect(

@@ -9,6 +9,8 @@ export interface AccessRule {
   readonly permission: Permission
   /** Instead of it, where `{id}` in the path is not the own account; asked for with reach over everybody's. */
   readonly others?: Permission
+  /** An API token is not enough: it can neither change credentials nor make other tokens. */
+  readonly needsSession?: boolean
 }
 
 const rules = new WeakMap<object, AccessRule>()

@@ -17,13 +17,14 @@ type Grant = { readonly means: string } & Partial<Record<Role, Reach>>
 
 const GRANTS = {
   'profile:read': {
-    means: 'See the own account; by a sign-in also its sessions and devices',
+    means: 'See the own account; by a sign-in also its sessions, devices and API tokens',
     customer: 'own',
     mechanic: 'own',
     admin: 'own',
   },
   'profile:write': {
-    means: 'Change the own account; by a sign-in also its password and address of mail, sessions and devices',
+    means:
+      'Change the own account; by a sign-in also its password and address of mail, sessions, devices and API tokens',
     customer: 'own',
     mechanic: 'own',
     admin: 'own',

@@ -39,6 +39,12 @@ interface EventDetails {
   'audit.trimmed': { readonly through_id: number; readonly rows: number }
   'key.added': KeyDetails
   'key.removed': KeyDetails
+  'token.created': {
+    readonly token_id: string
+    readonly scopes: readonly string[]
+    readonly expires_at: number
+  }
+  'token.revoked': { readonly token_id: string }
   'ticket.created': { readonly ticket_id: number }
   'ticket.updated': { readonly ticket_id: number; readonly fields: readonly string[] }
 }
@@ -74,6 +80,7 @@ export interface AuditFacts<Name extends AuditEventName = AuditEventName> {
   readonly actorId?: number
   /** Whom or whose account it concerns. */
   readonly subjectId?: number
+  /** The session; or `msk_` and the id of the API token that stood in its place. */
   readonly sessionId?: string
   /** Events with one key are one row; further ones are counted. */
   readonly groupKey?: string

@@ -41,6 +41,7 @@ export const customerRoutes = createRoutes()
 const ONE_CUSTOMER = '/customers/{id{[1-9][0-9]*}}'
 
 const SENSITIVE_PROBLEMS = [
+  'session_required',
   'reauthentication_required',
   'invalid_credentials',
   'too_many_requests',
@@ -226,6 +227,7 @@ const remove = createRoute({
       permission: 'profile:write',
       others: 'customers:write',
       refusal: 'You can only delete your own account',
+      needsSession: true,
     }),
     loadTarget,
   ] as const,

@@ -3,6 +3,7 @@
  * the audit log, sign it anew after a rotation, and cut off what is older than its retention.
  * Bounded and repeatable: whatever is left over waits for the next run.
  */
+import { deleteExpiredApiTokens } from '../api-tokens/queries.ts'
 import {
   deleteOldAuditRepeats,
   deleteOperatorAction,
@@ -29,6 +30,8 @@ const MAX_ACTIONS_PER_RUN = 200
 
 /** Counts of refusals are of interest for a month; no longer than the rows that they count. */
 const REPEATS_KEPT_DAYS = 30
+/** Whoever wonders why a program is refused still finds its token in the list. */
+const EXPIRED_TOKENS_KEPT_DAYS = 30
 const DAY_SECONDS = 86_400
 /** Counts that are not an account's: longer than any session lives, and as long as a device is known. */
 const STRAY_THROTTLES_KEPT_DAYS = 180
@@ -48,7 +51,7 @@ export async function keepHouse(env: Env): Promise<void> {
   const keys = await loadKeys(settings)
   const recorded = await recordOperatorActions(db, keys.auditMac, now)
   await watchKeys(db, keys.auditMac, await describeKeys(settings), settings.keyMaxAgeDays, now)
-  const [sessions, links, repeats, devices, attempts, throttles] = await answered(
+  const [sessions, links, repeats, devices, attempts, throttles, tokens] = await answered(
     db.batch([
       deleteExpiredSessions(db, now, MAX_ROWS_PER_RUN),
       deleteExpiredLinkTokens(db, now, MAX_ROWS_PER_RUN),
@@ -56,6 +59,7 @@ export async function keepHouse(env: Env): Promise<void> {
       deleteUnseenDevices(db, now, MAX_ROWS_PER_RUN),
       deleteOldAttempts(db, now - settings.signInAddressSeconds, MAX_ATTEMPTS_PER_RUN),
       deleteOldThrottles(db, now - STRAY_THROTTLES_KEPT_DAYS * DAY_SECONDS, MAX_ATTEMPTS_PER_RUN),
+      deleteExpiredApiTokens(db, now - EXPIRED_TOKENS_KEPT_DAYS * DAY_SECONDS, MAX_ROWS_PER_RUN),
     ]),
   )
   const { sealed, isMarked } = await sealAuditEvents(db, env.KV, keys, now)
@@ -71,6 +75,7 @@ export async function keepHouse(env: Env): Promise<void> {
     devices: devices.meta.changes,
     throttle_attempts: attempts.meta.changes,
     throttles: throttles.meta.changes,
+    api_tokens: tokens.meta.changes,
     audit_events_sealed: sealed,
     audit_seals_renewed: resealed,
     audit_events_removed: trimmed,

@@ -24,6 +24,7 @@ export const documentRoute = createRoute({
 const TAGS = [
   { name: 'Service', description: 'What the service says of itself' },
   { name: 'Sign-in', description: 'Getting and ending a session' },
+  { name: 'API tokens', description: 'What programs sign in with' },
   { name: 'Customers', description: 'The paths of the old service' },
   { name: 'Profile', description: 'The own account, whatever the role' },
   { name: 'Passwords', description: 'Setting a password without a session' },
@@ -49,7 +50,7 @@ function generate(app: OpenAPIHono<AppEnv>): OpenApiDocument {
     scheme: 'bearer',
     bearerFormat: 'JWT',
     description:
-      'The `token` of a sign-in: HS256, checked as RFC8725 asks. The permissions listed are those the role must have.',
+      'The `token` of a sign-in: HS256, checked as RFC8725 asks. Or an API token, `msk_…`. The permissions listed are those that the role must have, and an API token’s scopes name.',
   })
   app.openAPIRegistry.registerComponent('securitySchemes', 'cookie', {
     type: 'apiKey',

@@ -3,12 +3,8 @@
  * `title` and `detail` are what the client reads; `explanation` is what GET /problems/{code} adds.
  * The texts marked "kept" are those of the service this one replaces; its clients compare them.
  */
-interface ProblemKind {
-  readonly status: 400 | 401 | 403 | 404 | 405 | 408 | 409 | 413 | 415 | 429 | 500 | 503
-  readonly title: string
-  readonly detail?: string
-  readonly explanation: string
-}
+import { ACCESS_PROBLEMS } from './access-problems.ts'
+import type { ProblemKind } from './problem-kind.ts'
 
 export const PROBLEMS = {
   malformed_json: {
@@ -52,85 +48,13 @@ export const PROBLEMS = {
     title: 'Mechanic not found', // kept
     explanation: 'One of the `mechanic_ids` in the body names no mechanic.',
   },
-  token_missing: {
-    status: 401,
-    title: 'Token is missing', // kept
-    detail: 'Please provide a valid authorization token', // kept
-    explanation: 'This path needs an access token in the header `Authorization: Bearer <token>`.',
-  },
-  authorization_header_malformed: {
-    status: 401,
-    title: 'Invalid authorization header format', // kept
-    detail: 'Expected format: Bearer <token>', // kept
-    explanation:
-      'The Authorization header holds no token. The form is `Bearer`, one blank, the token, and nothing after it.',
-  },
-  invalid_token: {
-    status: 401,
-    title: 'Token validation failed', // kept
-    detail: 'Invalid token', // kept
-    explanation:
-      'The token is not one of this service, was changed, or its session has ended. Sign in again.',
-  },
-  token_expired: {
-    status: 401,
-    title: 'Token validation failed', // kept
-    detail: 'Token has expired', // kept
-    explanation: 'An access token lives for 24 hours. Sign in again.',
-  },
-  invalid_refresh_token: {
-    status: 401,
-    title: 'Invalid refresh token',
-    detail: 'The refresh token is unknown, expired or was used before; please sign in again',
-    explanation:
-      'A refresh token works once. Keep the new one of each answer; a spent one that comes back later ends its session.',
-  },
-  invalid_customer: {
-    status: 401,
-    title: 'Invalid customer', // kept
-    detail: 'Customer associated with token not found', // kept
-    explanation: 'The token is genuine, but its account has been deleted.',
-  },
-  invalid_credentials: {
-    status: 401,
-    title: 'Invalid credentials', // kept
-    detail: 'Email or password is incorrect', // kept
-    explanation:
-      'The e-mail address and password do not belong together. The answer is the same whether or not the account exists.',
-  },
-  reauthentication_required: {
-    status: 401,
-    title: 'Fresh authentication required',
-    detail:
-      'Sign in again, confirm your password at /auth/step-up, or send it as current_password in the same request',
-    explanation:
-      'Changing a password or an e-mail address and deleting an account need a recent sign-in or the current password.',
-  },
+  ...ACCESS_PROBLEMS,
   https_required: {
     status: 403,
     title: 'HTTPS required',
     detail: 'Use https: a token or password sent over plain http can be read on the way',
     explanation:
       'Plain http is answered for loopback addresses only, and never redirected: the secret has already been sent.',
-  },
-  forbidden: {
-    status: 403,
-    title: 'Unauthorized', // kept
-    explanation:
-      'You are signed in, but may not do this. A missing permission is named in the WWW-Authenticate header.',
-  },
-  csrf_failed: {
-    status: 403,
-    title: 'Cross-site request refused',
-    detail: 'Send this from a page of the same origin, with the X-CSRF-Token of GET /auth/csrf',
-    explanation:
-      'Cookies come along with requests that other sites begin. So a request that relies on them and changes something must come from a page of this origin (Origin, Sec-Fetch-Site) and carry the CSRF token of its session.',
-  },
-  account_suspended: {
-    status: 403,
-    title: 'Account suspended',
-    detail: 'Please contact the shop',
-    explanation: 'The password is right, but the shop has suspended the account.',
   },
   not_found: {
     status: 404,
@@ -157,6 +81,11 @@ export const PROBLEMS = {
     title: 'Device not found',
     explanation: 'You have no device with this id. GET /auth/devices lists the ones there are.',
   },
+  api_token_not_found: {
+    status: 404,
+    title: 'API token not found',
+    explanation: 'You have no API token with this id. GET /auth/tokens lists the ones there are.',
+  },
   problem_not_found: {
     status: 404,
     title: 'Problem not found',
@@ -178,6 +107,12 @@ export const PROBLEMS = {
     title: 'Status change not possible',
     explanation:
       'A ticket goes open, in_progress, awaiting_parts, in_progress, completed; any that is not completed can be cancelled.',
+  },
+  api_token_limit_reached: {
+    status: 409,
+    title: 'Too many API tokens',
+    detail: 'Revoke one that is not needed any more',
+    explanation: 'An account has 20 API tokens at most that have not expired.',
   },
   payload_too_large: {
     status: 413,

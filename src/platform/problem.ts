@@ -92,8 +92,9 @@ function defaultHeaders(code: ProblemCode): Record<string, string> {
 }
 
 /** RFC 9470 §3: tells the client that the token is good but the sign-in too old. */
-export function reauthenticationRequired(maxAgeSeconds: number): Problem {
+export function reauthenticationRequired(maxAgeSeconds: number, detail?: string): Problem {
   return new Problem('reauthentication_required', {
+    ...(detail !== undefined && { detail }),
     headers: {
       'WWW-Authenticate': `${REALM}, error="insufficient_user_authentication", max_age=${maxAgeSeconds}`,
     },

@@ -30,6 +30,7 @@ const ENTRY = {
     refresh: 'POST /auth/refresh',
     logout: 'POST /auth/logout',
     me: '/auth/me',
+    api_tokens: '/auth/tokens',
     my_tickets: '/customers/my-tickets',
     customers: '/customers/',
     service_tickets: '/service-tickets/',

@@ -23,13 +23,14 @@ import { Problem, permissionMissing } from '../platform/problem.ts'
 import type { RequestScope } from '../platform/request-scope.ts'
 import { type EndedSession, markEnded } from '../sessions/blacklist.ts'
 import type { Actor } from '../sessions/guard.ts'
-import { deleteSessionsOf, isLiveSession } from '../sessions/queries.ts'
+import { isLiveActor } from '../sessions/live-actor.ts'
+import { deleteSessionsOf } from '../sessions/queries.ts'
 import { NO_ATTEMPT, type Proof, requireFreshness, whyRefused } from '../sign-in/freshness.ts'
 import { PROFILE_FIELDS, type ProfileInput } from './schemas.ts'
 
 /**
  * Applies any subset of the fields and gives the profile as it is then.
- * @throws Problem `input_missing`, `forbidden`, `reauthentication_required`, `invalid_credentials`, `too_many_requests`, `email_taken`,
+ * @throws Problem `input_missing`, `forbidden`, `session_required`, `reauthentication_required`, `invalid_credentials`, `too_many_requests`, `email_taken`,
  *   `invalid_token` (the session ended meanwhile), `sign_in_busy`, `unavailable`
  */
 export async function changeProfile(
@@ -84,7 +85,7 @@ async function writeChanges(
 ): Promise<Profile> {
   const { db, facts } = scope
   // A logout or password change that happened during a derivation must win.
-  const allowed = and(isLiveSession(actor.session.id, facts.now), condition) ?? sql`false`
+  const allowed = and(isLiveActor(actor, facts.now), condition) ?? sql`false`
   const events = await Promise.all(eventsOf(actor, target, changes).map((event) => sign(scope, event)))
   const followUps: BatchItem<'sqlite'>[] = events.map((event) =>
     insertAuditEvent(db, event, previousChangedOne),

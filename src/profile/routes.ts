@@ -3,6 +3,7 @@ import * as z from 'zod'
 import { permissionsOf } from '../access/decide.ts'
 import { PERMISSIONS } from '../access/roles.ts'
 import { accountSchema, CUSTOMER_EXAMPLE, showAccount } from '../accounts/schemas.ts'
+import { API_TOKEN_PREFIX } from '../api-tokens/token.ts'
 import { refuseInvalidWithPassword } from '../passwords/validation.ts'
 import { isoTime } from '../platform/iso-time.ts'
 import {
@@ -25,7 +26,17 @@ const meSchema = z
   .object({
     account: accountSchema,
     permissions: z.array(z.enum(PERMISSIONS)),
-    session: z.object({ id: z.string(), created_at: z.iso.datetime(), expires_at: z.iso.datetime() }),
+    // Not `nullable()`: the document would then ask for a value that is both an object and null.
+    session: z
+      .union([
+        z.object({ id: z.string(), created_at: z.iso.datetime(), expires_at: z.iso.datetime() }),
+        z.null(),
+      ])
+      .meta({ description: 'Null for an API token' }),
+    api_token: z
+      .object({ id: z.string(), created_at: z.iso.datetime(), expires_at: z.iso.datetime() })
+      .optional()
+      .meta({ description: 'The API token that was sent; left out for a session' }),
   })
   .meta({ id: 'Me' })
 
@@ -40,14 +51,17 @@ const ME_EXAMPLE = {
 }
 
 function showMe({ account, session, rights }: Actor): z.infer<typeof meSchema> {
+  const times = {
+    created_at: new Date(session.createdAt * 1000).toISOString(),
+    expires_at: new Date(session.expiresAt * 1000).toISOString(),
+  }
+  const { id } = session
   return {
     account: showAccount(account),
     permissions: permissionsOf(rights),
-    session: {
-      id: session.id,
-      created_at: isoTime(session.createdAt),
-      expires_at: isoTime(session.expiresAt),
-    },
+    ...(rights.scopes === undefined
+      ? { session: { id, ...times } }
+      : { session: null, api_token: { id: id.slice(API_TOKEN_PREFIX.length), ...times } }),
   }
 }
 
@@ -57,7 +71,7 @@ const readMe = createRoute({
   operationId: 'getMe',
   tags: ['Profile'],
   summary: 'Who am I, and what may I do',
-  description: 'The account, what this token may do, and its session.',
+  description: 'The account, what this token may do, and the session or API token that it is.',
   security: bearer('profile:read'),
   'x-permission': 'profile:read',
   middleware: [requireSession({ permission: 'profile:read' })] as const,
@@ -86,6 +100,7 @@ const changeMe = createRoute({
     ...problems(
       ...CHANGE_PROBLEMS,
       'forbidden',
+      'session_required',
       'email_taken',
       'reauthentication_required',
       'invalid_credentials',

@@ -81,10 +81,10 @@ const list = createRoute({
     'A device is known by the `device_token` of its last sign-in. A client that sends none is a new device each time.',
   security: bearer('profile:read'),
   'x-permission': 'profile:read',
-  middleware: [requireSession({ permission: 'profile:read' })] as const,
+  middleware: [requireSession({ permission: 'profile:read', needsSession: true })] as const,
   responses: {
     200: json(z.object({ items: z.array(deviceSchema) }), 'The own devices', { items: [DEVICE_EXAMPLE] }),
-    ...problems(...SESSION_PROBLEMS, 'forbidden'),
+    ...problems(...SESSION_PROBLEMS, 'forbidden', 'session_required'),
   },
 })
 
@@ -110,14 +110,14 @@ const rename = createRoute({
   description: 'Another person’s device is as if it were not there.',
   security: bearer('profile:write'),
   'x-permission': 'profile:write',
-  middleware: [requireSession({ permission: 'profile:write' })] as const,
+  middleware: [requireSession({ permission: 'profile:write', needsSession: true })] as const,
   request: {
     params: deviceId,
     body: body(z.strictObject({ name: nameField }).meta({ id: 'DeviceName' }), { name: DEVICE_EXAMPLE.name }),
   },
   responses: {
     200: json(z.object({ message: z.string() }), 'Renamed', { message: 'Device renamed' }),
-    ...problems(...CHANGE_PROBLEMS, 'forbidden', 'device_not_found'),
+    ...problems(...CHANGE_PROBLEMS, 'forbidden', 'session_required', 'device_not_found'),
   },
 })
 
@@ -137,14 +137,14 @@ const forget = createRoute({
   description: 'This session ends as well if it was opened there. `revoked` tells how many sessions ended.',
   security: bearer('profile:write'),
   'x-permission': 'profile:write',
-  middleware: [requireSession({ permission: 'profile:write' })] as const,
+  middleware: [requireSession({ permission: 'profile:write', needsSession: true })] as const,
   request: { params: deviceId, body: body(z.strictObject({}), {}, false) },
   responses: {
     200: json(z.object({ message: z.string(), revoked: z.int() }), 'Forgotten', {
       message: 'Device forgotten',
       revoked: 1,
     }),
-    ...problems(...CHANGE_PROBLEMS, 'forbidden', 'device_not_found'),
+    ...problems(...CHANGE_PROBLEMS, 'forbidden', 'session_required', 'device_not_found'),
   },
 })
 

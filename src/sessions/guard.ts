@@ -1,7 +1,8 @@
 /**
  * Who is asking. The token says which session; the database says in one read whether session and
  * account live and what role the account has; KV may say "no" sooner. Data that a route needs anyway
- * can come along in the same statement, which reads it only if the session lives.
+ * can come along in the same statement, which reads it only if the session lives. An API token, which
+ * a program sends, is read in the same way, without KV.
  */
 import type { SQL } from 'drizzle-orm'
 import type { Context } from 'hono'
@@ -10,6 +11,13 @@ import { decideAccess, type Rights } from '../access/decide.ts'
 import { type AccessRule, declareRule } from '../access/declared.ts'
 import type { Permission } from '../access/roles.ts'
 import type { Profile } from '../accounts/queries.ts'
+import {
+  compileApiTokenRead,
+  findApiToken,
+  USED_EVERY_SECONDS,
+  updateLastUsed,
+} from '../api-tokens/queries.ts'
+import { API_TOKEN_PREFIX, isApiToken, parseApiToken } from '../api-tokens/token.ts'
 import { recordRefusal } from '../audit/refusal.ts'
 import { answered } from '../platform/database.ts'
 import { Problem, permissionMissing } from '../platform/problem.ts'
@@ -33,6 +41,7 @@ export interface Session {
 /** The signed-in person, read from the database for this request. */
 export interface Actor {
   readonly account: Profile
+  /** Of an API token, what stands in its place: an id that is no session's, and a sign-in that is never fresh. */
   readonly session: Session
   readonly rights: Rights
 }
@@ -47,12 +56,16 @@ interface GuardOptions extends AccessRule {
   readonly alongside?: SQL
 }
 
-/** Lets only a live session with the permission through; sets `actor`, and `alongside` if asked for. */
+/** The statements that find out who is asking. */
+const READS = { session: findSession, apiToken: findApiToken }
+
+/** Lets only a live session, or an API token, with the permission through; sets `actor`, and `alongside` if asked for. */
 export function requireSession(options: GuardOptions) {
-  const readSession = options.alongside ? compileSessionRead(options.alongside) : findSession
+  const { alongside: data } = options
+  const reads = data ? { session: compileSessionRead(data), apiToken: compileApiTokenRead(data) } : READS
   const guard = createMiddleware<AppEnv & { Variables: { actor: Actor; alongside: string | null } }>(
     async function requireSession(c, next) {
-      const { actor, alongside } = await admit(c.get('scope'), c, options, readSession)
+      const { actor, alongside } = await admit(c.get('scope'), c, options, reads)
       c.set('actor', actor)
       c.set('person', { ...actor.account, isActor: true })
       c.set('alongside', alongside)
@@ -65,22 +78,47 @@ export function requireSession(options: GuardOptions) {
 /**
  * The actor of a request, if the session lives, has the permission and, with cookies, was asked by a page of this
  * origin.
- * @throws Problem of RFC 6750, `invalid_customer`, `csrf_failed`, `forbidden`, `unavailable`
+ * @throws Problem of RFC 6750, `invalid_customer`, `csrf_failed`, `forbidden`, `session_required`, `unavailable`
  */
-export async function admit(
-  scope: RequestScope,
-  c: Context,
-  options: GuardOptions,
-  readSession = findSession,
-) {
+export async function admit(scope: RequestScope, c: Context, options: GuardOptions, reads = READS) {
   const header = c.req.header('authorization')
   // A request with the header ignores cookies: what counts is never a mix of both.
   const cookie = header === undefined ? readCookie(c, 'access_token') : undefined
-  const token = await authenticateToken(cookie ?? readBearerToken(header), scope)
-  const admitted = await readActor(scope, token, readSession)
+  const sent = cookie ?? readBearerToken(header)
+  if (cookie === undefined && isApiToken(sent)) {
+    const admitted = await readProgram(scope, sent, reads.apiToken)
+    await requireAccess(scope, admitted.actor, c, options)
+    return admitted
+  }
+  const token = await authenticateToken(sent, scope)
+  const admitted = await readActor(scope, token, reads.session)
   if (cookie !== undefined) await requireOwnPage(c.req, scope.keys.csrf, token.sessionId)
   await requireAccess(scope, admitted.actor, c, options)
   return admitted
+}
+
+/** The actor of an API token: its owner, narrowed to what the token names. */
+async function readProgram(scope: RequestScope, sent: string, read: typeof findApiToken) {
+  const { db, facts } = scope
+  const key = await parseApiToken(sent)
+  if (!key) throw new Problem('invalid_token', { reason: 'API token form' })
+  const [row] = await read(db, { ...key, now: facts.now })
+  if (row?.status !== 'active') throw new Problem('invalid_token', { reason: 'API token' })
+  const { tokenId, scopes, tokenCreatedAt, tokenExpiresAt, lastUsedAt, alongside, ...account } = row
+  if (tokenExpiresAt <= facts.now) throw new Problem('token_expired')
+  if (facts.now - (lastUsedAt ?? 0) >= USED_EVERY_SECONDS) {
+    // As with sessions: nobody waits for it, and nothing is lost if it fails.
+    scope.waitUntil(answered(updateLastUsed(db, tokenId, facts.now)).catch(() => undefined))
+  }
+  const session: Session = {
+    id: API_TOKEN_PREFIX + tokenId,
+    createdAt: tokenCreatedAt,
+    authenticatedAt: 0,
+    expiresAt: tokenExpiresAt,
+    deviceId: null,
+  }
+  const rights: Rights = { role: account.role, scopes: JSON.parse(scopes) }
+  return { actor: { account, session, rights }, alongside }
 }
 
 async function authenticateToken(sent: string, scope: RequestScope): Promise<AccessToken> {
@@ -117,7 +155,8 @@ async function readActor(scope: RequestScope, token: AccessToken, readSession: t
   }
   const times = { createdAt: sessionCreatedAt, authenticatedAt, expiresAt: sessionExpiresAt }
   const session = { id: sessionId, ...times, deviceId }
-  return { actor: { account, session, rights: { role: account.role, scopes: undefined } }, alongside }
+  const rights: Rights = { role: account.role, scopes: undefined }
+  return { actor: { account, session, rights }, alongside }
 }
 
 /** Whichever comes first: what the database read, or a mark that refuses. A mark also answers an outage. */
@@ -146,8 +185,11 @@ async function requireAccess(scope: RequestScope, actor: Actor, c: Context, opti
   const isOther = options.others !== undefined && Number(c.req.param('id')) !== actor.account.id
   const permission = (isOther ? options.others : undefined) ?? options.permission
   const decision = decideAccess(actor.rights, permission, isOther ? 'others' : undefined)
-  if (decision.isAllowed) return
+  const lacksSession = options.needsSession === true && actor.rights.scopes !== undefined
+  if (decision.isAllowed && !lacksSession) return
   await refuseAccess(scope, actor, c.req, permission)
+  // No scope helps there, so none is asked for.
+  if (lacksSession) throw new Problem('session_required')
   throw permissionMissing(permission, isOther ? options.refusal : undefined)
 }
 

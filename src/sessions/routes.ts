@@ -85,10 +85,10 @@ const list = createRoute({
   description: 'An account has 20 sessions at most: another sign-in ends the one that was used longest ago.',
   security: bearer('profile:read'),
   'x-permission': 'profile:read',
-  middleware: [requireSession({ permission: 'profile:read' })] as const,
+  middleware: [requireSession({ permission: 'profile:read', needsSession: true })] as const,
   responses: {
     200: json(z.object({ items: z.array(sessionSchema) }), 'The own sessions', { items: [SESSION_EXAMPLE] }),
-    ...problems(...SESSION_PROBLEMS, 'forbidden'),
+    ...problems(...SESSION_PROBLEMS, 'forbidden', 'session_required'),
   },
 })
 
@@ -109,14 +109,14 @@ const endOne = createRoute({
   description: 'Another person’s session is as if it were not there.',
   security: bearer('profile:write'),
   'x-permission': 'profile:write',
-  middleware: [requireSession({ permission: 'profile:write' })] as const,
+  middleware: [requireSession({ permission: 'profile:write', needsSession: true })] as const,
   request: {
     params: z.object({ id: z.string().meta({ maxLength: 64, example: SESSION_EXAMPLE.id }) }),
     body: nothing,
   },
   responses: {
     200: json(z.object({ message: z.string() }), 'Ended', { message: 'Session ended' }),
-    ...problems(...CHANGE_PROBLEMS, 'forbidden', 'session_not_found'),
+    ...problems(...CHANGE_PROBLEMS, 'forbidden', 'session_required', 'session_not_found'),
   },
 })
 
@@ -136,14 +136,14 @@ const endOthers = createRoute({
   description: '`revoked` tells how many there were.',
   security: bearer('profile:write'),
   'x-permission': 'profile:write',
-  middleware: [requireSession({ permission: 'profile:write' })] as const,
+  middleware: [requireSession({ permission: 'profile:write', needsSession: true })] as const,
   request: { body: nothing },
   responses: {
     200: json(z.object({ message: z.string(), revoked: z.int() }), 'Ended', {
       message: 'Other sessions ended',
       revoked: 2,
     }),
-    ...problems(...CHANGE_PROBLEMS, 'forbidden'),
+    ...problems(...CHANGE_PROBLEMS, 'forbidden', 'session_required'),
   },
 })
 

@@ -48,7 +48,8 @@ export const NO_ATTEMPT: Proof = { condition: undefined, cleared: [], announce: 
 /**
  * Requires the proof. A current password that is sent is checked even where it is not needed. The caller passes
  * the rings before.
- * @throws Problem `reauthentication_required`, `invalid_credentials`, `too_many_requests`, `sign_in_busy`
+ * @throws Problem `session_required` (an API token proves nobody's presence), `reauthentication_required`,
+ *   `invalid_credentials`, `too_many_requests`, `sign_in_busy`
  */
 export async function requireFreshness(
   scope: RequestScope,
@@ -56,6 +57,8 @@ export async function requireFreshness(
   currentPassword: string | undefined,
 ): Promise<Proof> {
   const { settings, facts } = scope
+  // Also with the password: who holds a token that was given to a program must not guess at it.
+  if (actor.rights.scopes !== undefined) throw new Problem('session_required')
   if (currentPassword !== undefined) return requireCurrentPassword(scope, actor, currentPassword)
   if (isFresh(actor.session, settings.freshAuthSeconds, facts.now)) return NO_ATTEMPT
   throw reauthenticationRequired(settings.freshAuthSeconds)

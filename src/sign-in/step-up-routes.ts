@@ -28,7 +28,10 @@ const stepUpRoute = createRoute({
     'For what asks for a recent sign-in, without a new one. Other sessions of the account stay as they are.',
   security: bearer('profile:write'),
   'x-permission': 'profile:write',
-  middleware: [requireSession({ permission: 'profile:write' }), limit('password')] as const,
+  middleware: [
+    requireSession({ permission: 'profile:write', needsSession: true }),
+    limit('password'),
+  ] as const,
   request: {
     body: body(z.strictObject({ password: triedPassword }).meta({ id: 'StepUp' }), {
       password: 'securepassword123',
@@ -44,6 +47,7 @@ const stepUpRoute = createRoute({
     ...problems(
       ...CHANGE_PROBLEMS,
       'forbidden',
+      'session_required',
       'invalid_credentials',
       'reauthentication_required',
       'too_many_requests',

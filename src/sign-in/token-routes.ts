@@ -80,7 +80,7 @@ tokenRoutes.openapi(refresh, async (c) => {
   return c.json({ message: 'Session refreshed', expires_in: tokens.expiresIn }, 200)
 })
 
-const ANY_SESSION: AccessRule = { permission: 'profile:read' }
+const ANY_SESSION: AccessRule = { permission: 'profile:read', needsSession: true }
 
 /** A browser whose access token has expired can still sign out, and get the CSRF token for /auth/refresh. */
 const requireSessionOrRefreshCookie = declareRule(
@@ -125,7 +125,7 @@ const logout = createRoute({
   request: { body: body(z.strictObject({}), {}, false) },
   responses: {
     200: json(z.object({ message: z.string() }), 'Signed out', { message: 'Logout successful' }),
-    ...problems(...CHANGE_PROBLEMS, 'forbidden', 'invalid_refresh_token'),
+    ...problems(...CHANGE_PROBLEMS, 'forbidden', 'session_required', 'invalid_refresh_token'),
   },
 })
 
@@ -165,7 +165,7 @@ const csrf = createRoute({
     200: json(z.object({ csrf_token: z.string() }), 'The token', {
       csrf_token: '3f9a0c12.q0Zt8mG1cQx5n2VbJw7sYh4kLd9pRf6uTa3eWi0oXyE',
     }),
-    ...problems(...SESSION_PROBLEMS, 'forbidden', 'invalid_refresh_token'),
+    ...problems(...SESSION_PROBLEMS, 'forbidden', 'session_required', 'invalid_refresh_token'),
   },
 })
 

@@ -13,6 +13,7 @@ import {
   issueLinkToken,
   mechanic,
   PASSWORD,
+  program,
   registration,
   signedIn,
 } from '../support/client.ts'
@@ -167,6 +168,19 @@ describe('S109: each flow leaves exactly its events', () => {
       subject_id: person.id,
       details: `{"ticket_id":${id},"fields":["status"]}`,
     })
+  })
+
+  it('an API token that is made and revoked', async () => {
+    const person = await customer()
+    await newEvents()
+    const { tokenId } = await program(person, 'profile:read')
+    await person.delete(`/auth/tokens/${tokenId}`)
+    await person.delete(`/auth/tokens/${tokenId}`)
+    const rows = await newEvents()
+    expect(rows.map(({ event, actor_id, subject_id }) => [event, actor_id, subject_id])).toEqual([
+      ['token.created', person.id, person.id],
+      ['token.revoked', person.id, person.id],
+    ])
   })
 
   it('refused access, once per actor, route and five minutes, with a count', async () => {

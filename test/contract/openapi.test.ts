@@ -10,6 +10,7 @@ import {
   type Answer,
   admin,
   anonymous,
+  caller,
   customer,
   mechanic,
   ORIGIN,
@@ -218,7 +219,9 @@ describe('answers', () => {
   it('has one success each, 201 for what creates', () => {
     for (const operation of operations) {
       const successes = Object.keys(operation.description.responses).filter((status) => Number(status) < 400)
-      const creates = ['POST /customers', 'POST /service-tickets'].includes(nameOf(operation))
+      const creates = ['POST /customers', 'POST /service-tickets', 'POST /auth/tokens'].includes(
+        nameOf(operation),
+      )
       expect([nameOf(operation), successes]).toEqual([nameOf(operation), [creates ? '201' : '200']])
     }
   })
@@ -247,6 +250,8 @@ describe('answers', () => {
       vin: 'WBA3A5C50CF256651',
     }
     const id = (await mike.post('/service-tickets', ticket)).body.id
+    const wanted = { name: 'Till', scopes: ['profile:read'], expires_in_days: 1 }
+    const made = await john.post('/auth/tokens', wanted)
     const real: [string, string, Answer][] = [
       ['/', 'get', await anonymous().get('/')],
       ['/health', 'get', await anonymous().get('/health')],
@@ -266,6 +271,10 @@ describe('answers', () => {
       ],
       ['/auth/step-up', 'post', await john.post('/auth/step-up', { password: john.password })],
       ['/auth/sessions', 'get', await john.get('/auth/sessions')],
+      ['/auth/tokens', 'post', made],
+      ['/auth/tokens', 'get', await john.get('/auth/tokens')],
+      ['/auth/me', 'get', await caller(made.body.token).get('/auth/me')],
+      ['/auth/tokens/{id}', 'delete', await john.delete(`/auth/tokens/${made.body.id}`)],
       ['/auth/sessions', 'delete', await john.delete('/auth/sessions')],
       ['/auth/me', 'get', await john.get('/auth/me')],
       ['/auth/me', 'patch', await john.patch('/auth/me', { last_name: 'L' })],

@@ -1,5 +1,6 @@
 /** Every way of saying no: provoked once, compared with its one shape, and explained by the service. */
 import { beforeAll, describe, expect, it } from 'vitest'
+import { MAX_API_TOKENS } from '../../src/api-tokens/queries.ts'
 import { nativeLane } from '../../src/crypto/derivation-queue.ts'
 import { utf8 } from '../../src/crypto/encoding.ts'
 import { PROBLEM_CODES, PROBLEMS, type ProblemCode } from '../../src/platform/problem-catalogue.ts'
@@ -31,6 +32,8 @@ beforeAll(async () => {
 })
 
 const ticket = () => ({ customer_id: john.id, description: 'Brakes', service_date: '2026-01-15' })
+
+const apiToken = () => ({ name: 'Till', scopes: ['profile:read'], expires_in_days: 1 })
 
 /** What nobody may ever read, neither in an answer nor in the log. */
 const SECRET = 'eyJhbGciOiJIUzI1NiJ9.secret SELECT password_hash FROM accounts'
@@ -70,6 +73,15 @@ const PROVOCATIONS: Record<ProblemCode, () => Promise<Answer>> = {
   invalid_refresh_token: () => anonymous().post('/auth/refresh', { refresh_token: 'x' }),
   csrf_failed: () => anonymous().post('/auth/login', login(), { 'X-Auth-Mode': 'cookie' }),
   device_not_found: () => john.delete('/auth/devices/never-seen'),
+  api_token_not_found: () => john.delete('/auth/tokens/never-made'),
+  api_token_limit_reached: async () => {
+    for (let made = 0; made < MAX_API_TOKENS; made++) await boss.post('/auth/tokens', apiToken())
+    return boss.post('/auth/tokens', apiToken())
+  },
+  session_required: async () => {
+    const { token } = (await mike.post('/auth/tokens', apiToken())).body
+    return caller(token).get('/auth/sessions')
+  },
   session_not_found: () => john.delete('/auth/sessions/never-opened'),
   invalid_customer: async () => {
     const gone = await customer()
@@ -147,6 +159,8 @@ async function withBrokenSigning<T>(act: () => Promise<T>): Promise<T> {
 
 const CATALOGUE = `
 account_suspended 403 Account suspended
+api_token_limit_reached 409 Too many API tokens
+api_token_not_found 404 API token not found
 authorization_header_malformed 401 Invalid authorization header format
 csrf_failed 403 Cross-site request refused
 customer_not_found 404 Customer not found
@@ -173,6 +187,7 @@ problem_not_found 404 Problem not found
 reauthentication_required 401 Fresh authentication required
 request_timeout 408 Request timeout
 session_not_found 404 Session not found
+session_required 403 Session required
 sign_in_busy 503 Too many sign-ins at once
 ticket_not_found 404 Service ticket not found
 ticket_status_conflict 409 Status change not possible

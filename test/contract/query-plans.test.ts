@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { base64url } from '../../src/crypto/encoding.ts'
 import { randomBytes } from '../../src/crypto/random.ts'
 import { seal } from '../support/audit-log.ts'
-import { admin, anonymous, customer, type Person, registration } from '../support/client.ts'
+import { admin, anonymous, customer, type Person, program, registration } from '../support/client.ts'
 import { passTime, statements } from '../support/production-limits.ts'
 import { testEnv } from '../support/test-env.ts'
 
@@ -72,6 +72,11 @@ beforeAll(async () => {
   await stranger.patch(`/auth/devices/${device.id}`, { name: 'Till' }, own)
   await stranger.delete('/auth/sessions', {}, own)
   await john.delete('/auth/devices/none')
+  const till = await program(john, 'profile:write', 'tickets:read')
+  await till.get('/customers/my-tickets')
+  await till.patch('/auth/me', { last_name: 'Okafor' })
+  await john.get('/auth/tokens')
+  await john.delete(`/auth/tokens/${till.tokenId}`)
   await stranger.put(`/customers/${registered.id}`, { first_name: 'Vera', email: `x${person.email}` }, own)
   await stranger.patch('/auth/me', { password: 'another-torque-wrench-7' }, own)
   await stranger.post('/auth/password/reset', { token: 'A'.repeat(43), password: 'another-torque-wrench-8' })

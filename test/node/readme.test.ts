@@ -53,7 +53,9 @@ async function run({ command }: Example): Promise<Record<string, unknown>> {
   const [printed = '', staffToken = ''] = output.split(/\n(?=[^\n]*$)/)
   variables['STAFF_TOKEN'] = staffToken
   const answer = JSON.parse(printed) as Record<string, unknown>
-  if (typeof answer['token'] === 'string') variables['TOKEN'] = answer['token']
+  // A program's token is not the person's.
+  if (typeof answer['token'] === 'string' && !answer['token'].startsWith('msk_'))
+    variables['TOKEN'] = answer['token']
   if (typeof answer['refresh_token'] === 'string') variables['REFRESH_TOKEN'] = answer['refresh_token']
   return answer
 }
@@ -62,6 +64,8 @@ async function run({ command }: Example): Promise<Record<string, unknown>> {
 function masked(value: unknown): unknown {
   const text = JSON.stringify(value)
     .replace(/"eyJ[^"]*"/g, '"(token)"')
+    .replace(/"msk_[^"]*"/g, '"(API token)"')
+    .replace(/"[0-9a-f]{24}"/g, '"(random id)"')
     .replace(/"v1\.[^"]*"/g, '"(refresh token)"')
     .replace(/"device_token":"[^"]*"/g, '"device_token":"(device token)"')
     .replace(/"(ip|country|city|network)":(?:null|"[^"]*")/g, '"$1":"(place)"')

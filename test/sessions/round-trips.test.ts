@@ -11,6 +11,7 @@ import {
   mechanic,
   PASSWORD,
   type Person,
+  program,
   registration,
   signedIn,
   uniqueEmail,
@@ -89,6 +90,30 @@ describe('an ordinary request', () => {
       expect(second).toEqual({ d1: d1Calls, kvReads: 0, kvWrites: 0, work: [] })
     },
   )
+
+  it('S92: by an API token it costs the same round trips, and no KV at all; the first use writes when it was', async () => {
+    const scopes = ['tickets:read', 'profile:read', 'customers:read']
+    const [till, office] = [
+      await program(john, 'tickets:read', 'profile:read'),
+      await program(boss, ...scopes),
+    ]
+    for (const one of [till, office]) await one.get('/auth/me')
+    for (const [path, who, d1Calls] of [
+      ['/customers/my-tickets', till, 1],
+      ['/auth/me', till, 1],
+      ['/service-tickets', till, 2],
+      ['/customers', office, 2],
+    ] as const) {
+      const { answer, ...cost } = await costOf(() => who.get(path))
+      expect([path, answer.status, cost]).toEqual([
+        path,
+        200,
+        { d1: d1Calls, kvReads: 0, kvWrites: 0, work: [] },
+      ])
+    }
+    const { answer } = await costOf(() => till.get('/customers/my-tickets'))
+    expect(answer.body.tickets).toMatchObject([{ customer_id: john.id, description: 'Clutch slips' }])
+  })
 
   it('GET /customers/my-tickets has the data in its one round trip', async () => {
     const { answer } = await costOf(() => john.get('/customers/my-tickets'))

@@ -121,6 +121,18 @@ export async function signedIn(email: string, password: string, path = '/auth/lo
   return { ...caller(token), id, email, password, token, refreshToken }
 }
 
+export interface Program extends Caller {
+  readonly token: string
+  readonly tokenId: string
+}
+
+/** A program that calls with an API token of a person who has just signed in. */
+export async function program(owner: Person, ...scopes: string[]): Promise<Program> {
+  const answer = await owner.post('/auth/tokens', { name: 'Till', scopes, expires_in_days: 30 })
+  if (answer.status !== 201) throw new Error(`the token was answered with ${answer.text}`)
+  return { ...caller(answer.body.token), token: answer.body.token, tokenId: answer.body.id }
+}
+
 async function staff(role: 'mechanic' | 'admin'): Promise<Person> {
   const email = uniqueEmail(role)
   await insertAccount(email, { role })

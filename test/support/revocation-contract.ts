@@ -111,6 +111,9 @@ ended, lives as long as its access tokens, and spares the next request its wait 
 (\`test/contract/revocation.test.ts\`) that runs three times: with KV as it should be, with a location that still serves what KV said a minute ago, and with KV
 down. With D1 down there is no yes at all: a request is refused by a mark, or answered 503.
 
+API tokens are no sessions and outlive them. One that is revoked or has expired, or whose owner is suspended or deleted, is refused at the very next request as well; a
+changed role narrows it at once (\`test/threats/api-tokens.test.ts\`).
+
 This file is made from the list that the test runs: \`npx vitest run --project node test/node/revocation-document.test.ts -u\`.
 `
 }

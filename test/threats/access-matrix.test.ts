@@ -9,6 +9,8 @@ import {
   customer,
   mechanic,
   type Person,
+  type Program,
+  program,
   registration,
   signedIn,
 } from '../support/client.ts'
@@ -16,45 +18,57 @@ import { operationsOf, readDocument, undocumentedAnswers } from '../support/open
 import { logLines } from '../support/production-limits.ts'
 import { testEnv } from '../support/test-env.ts'
 
-const COLUMNS = ['nobody', 'customer', 'other customer', 'mechanic', 'admin', 'ended session'] as const
+const COLUMNS = [
+  'nobody',
+  'customer',
+  'other customer',
+  'mechanic',
+  'admin',
+  'ended session',
+  // Of the admin, with the one scope `tickets:read`.
+  'narrow API token',
+] as const
 type Column = (typeof COLUMNS)[number]
-type Statuses = [number, number, number, number, number, number]
+type Statuses = [number, number, number, number, number, number, number]
 
 /** `{id}` is the customer's own id, or the id of the customer's own ticket. In the order of COLUMNS. */
 const MATRIX: Record<string, Statuses> = {
-  'GET /': [200, 200, 200, 200, 200, 200],
-  'GET /health': [200, 200, 200, 200, 200, 200],
-  'GET /ready': [200, 200, 200, 200, 200, 200],
-  'GET /openapi.json': [200, 200, 200, 200, 200, 200],
-  'GET /problems/{code}': [200, 200, 200, 200, 200, 200],
-  'POST /customers': [201, 201, 201, 201, 201, 201],
-  'POST /customers/login': [200, 200, 200, 401, 401, 200],
-  'POST /auth/login': [200, 200, 200, 200, 200, 200],
-  'POST /auth/refresh': [401, 401, 401, 401, 401, 401],
-  'GET /auth/sessions': [401, 200, 200, 200, 200, 401],
-  'DELETE /auth/sessions': [401, 200, 200, 200, 200, 401],
-  'DELETE /auth/sessions/{id}': [401, 404, 404, 404, 404, 401],
-  'GET /auth/csrf': [401, 200, 200, 200, 200, 401],
-  'GET /auth/devices': [401, 200, 200, 200, 200, 401],
-  'PATCH /auth/devices/{id}': [401, 404, 404, 404, 404, 401],
-  'DELETE /auth/devices/{id}': [401, 404, 404, 404, 404, 401],
-  'POST /auth/step-up': [401, 200, 200, 200, 200, 401],
-  'POST /auth/logout': [401, 200, 200, 200, 200, 401],
-  'POST /auth/password/reset': [400, 400, 400, 400, 400, 400],
-  'GET /auth/me': [401, 200, 200, 200, 200, 401],
-  'PATCH /auth/me': [401, 200, 200, 200, 200, 401],
-  'GET /customers': [401, 403, 403, 200, 200, 401],
-  'GET /customers/my-tickets': [401, 200, 200, 200, 200, 401],
-  'GET /customers/{id}': [401, 200, 403, 200, 200, 401],
-  'PUT /customers/{id}': [401, 200, 403, 403, 200, 401],
-  'DELETE /customers/{id}': [401, 200, 403, 403, 200, 401],
-  'POST /service-tickets': [401, 403, 403, 201, 201, 401],
-  'GET /service-tickets': [401, 200, 200, 200, 200, 401],
-  'GET /service-tickets/{id}': [401, 200, 404, 200, 200, 401],
-  'PUT /service-tickets/{id}': [401, 403, 403, 200, 200, 401],
-  'GET /admin/audit-events': [401, 403, 403, 403, 200, 401],
-  'GET /admin/audit-events/export': [401, 403, 403, 403, 200, 401],
-  'GET /admin/audit-events/verify': [401, 403, 403, 403, 200, 401],
+  'GET /': [200, 200, 200, 200, 200, 200, 200],
+  'GET /health': [200, 200, 200, 200, 200, 200, 200],
+  'GET /ready': [200, 200, 200, 200, 200, 200, 200],
+  'GET /openapi.json': [200, 200, 200, 200, 200, 200, 200],
+  'GET /problems/{code}': [200, 200, 200, 200, 200, 200, 200],
+  'POST /customers': [201, 201, 201, 201, 201, 201, 201],
+  'POST /customers/login': [200, 200, 200, 401, 401, 200, 401],
+  'POST /auth/login': [200, 200, 200, 200, 200, 200, 200],
+  'POST /auth/refresh': [401, 401, 401, 401, 401, 401, 401],
+  'GET /auth/sessions': [401, 200, 200, 200, 200, 401, 403],
+  'DELETE /auth/sessions': [401, 200, 200, 200, 200, 401, 403],
+  'DELETE /auth/sessions/{id}': [401, 404, 404, 404, 404, 401, 403],
+  'GET /auth/csrf': [401, 200, 200, 200, 200, 401, 403],
+  'GET /auth/devices': [401, 200, 200, 200, 200, 401, 403],
+  'PATCH /auth/devices/{id}': [401, 404, 404, 404, 404, 401, 403],
+  'DELETE /auth/devices/{id}': [401, 404, 404, 404, 404, 401, 403],
+  'POST /auth/step-up': [401, 200, 200, 200, 200, 401, 403],
+  'POST /auth/logout': [401, 200, 200, 200, 200, 401, 403],
+  'POST /auth/password/reset': [400, 400, 400, 400, 400, 400, 400],
+  'POST /auth/tokens': [401, 201, 201, 201, 201, 401, 403],
+  'GET /auth/tokens': [401, 200, 200, 200, 200, 401, 403],
+  'DELETE /auth/tokens/{id}': [401, 404, 404, 404, 404, 401, 403],
+  'GET /auth/me': [401, 200, 200, 200, 200, 401, 403],
+  'PATCH /auth/me': [401, 200, 200, 200, 200, 401, 403],
+  'GET /customers': [401, 403, 403, 200, 200, 401, 403],
+  'GET /customers/my-tickets': [401, 200, 200, 200, 200, 401, 200],
+  'GET /customers/{id}': [401, 200, 403, 200, 200, 401, 403],
+  'PUT /customers/{id}': [401, 200, 403, 403, 200, 401, 403],
+  'DELETE /customers/{id}': [401, 200, 403, 403, 200, 401, 403],
+  'POST /service-tickets': [401, 403, 403, 201, 201, 401, 403],
+  'GET /service-tickets': [401, 200, 200, 200, 200, 401, 200],
+  'GET /service-tickets/{id}': [401, 200, 404, 200, 200, 401, 200],
+  'PUT /service-tickets/{id}': [401, 403, 403, 200, 200, 401, 403],
+  'GET /admin/audit-events': [401, 403, 403, 403, 200, 401, 403],
+  'GET /admin/audit-events/export': [401, 403, 403, 403, 200, 401, 403],
+  'GET /admin/audit-events/verify': [401, 403, 403, 403, 200, 401, 403],
 }
 
 let john: Person
@@ -62,6 +76,7 @@ let jane: Person
 let mike: Person
 let boss: Person
 let ended: Person
+let till: Program
 let ticketId = 0
 let operations: string[] = []
 const answers: Answer[] = []
@@ -71,6 +86,7 @@ const newTicket = () => ({ customer_id: john.id, description: 'Brakes', service_
 beforeAll(async () => {
   ;[john, jane, mike, boss] = await Promise.all([customer(), customer(), mechanic(), admin()])
   ended = await freshlyEnded(john)
+  till = await program(boss, 'tickets:read')
   ticketId = (await mike.post('/service-tickets', newTicket())).body.id
   operations = operationsOf(await readDocument()).map(({ method, path }) => `${method} ${path}`)
 })
@@ -83,6 +99,7 @@ async function freshlyEnded(person: Person): Promise<Person> {
 }
 
 function personOf(column: Column): Person | undefined {
+  if (column === 'narrow API token') return { ...boss, ...till }
   return {
     nobody: undefined,
     customer: john,
@@ -99,6 +116,7 @@ const BODIES: Record<string, (person: Person | undefined) => unknown> = {
   'POST /auth/login': (person) => ({ email: (person ?? john).email, password: john.password }),
   'POST /auth/password/reset': () => ({ token: 'never-issued', password: 'torque-wrench-43' }),
   'POST /auth/step-up': (person) => ({ password: (person ?? john).password }),
+  'POST /auth/tokens': () => ({ name: 'Till', scopes: ['profile:read'], expires_in_days: 1 }),
   'POST /auth/refresh': () => ({ refresh_token: 'never-issued' }),
   'PATCH /auth/devices/{id}': () => ({ name: 'Changed' }),
   'PATCH /auth/me': () => ({ last_name: 'Changed' }),
@@ -118,9 +136,10 @@ async function callAs(column: Column, operation: string): Promise<Answer> {
     if (column === 'customer') person = victim
     if (column === 'ended session') person = await freshlyEnded(victim)
   }
-  if (operation === 'DELETE /auth/sessions' && person && person !== ended)
+  const isAlone = column !== 'narrow API token'
+  if (operation === 'DELETE /auth/sessions' && person && person !== ended && isAlone)
     person = await (column === 'mechanic' ? mechanic() : column === 'admin' ? admin() : customer())
-  if (operation === 'POST /auth/logout' && person && person !== ended)
+  if (operation === 'POST /auth/logout' && person && person !== ended && isAlone)
     person = await signedIn(person.email, person.password)
   const by: Caller = caller(person?.token)
   const path = pattern.replace('{id}', String(id)).replace('{code}', 'forbidden')

@@ -1,0 +1,59 @@
+/** API tokens as they are asked for and shown. */
+import * as z from 'zod'
+import { PERMISSIONS } from '../access/roles.ts'
+import { nameField } from '../accounts/schemas.ts'
+import type { ListedApiToken } from './queries.ts'
+
+const scopesField = z
+  .array(z.enum(PERMISSIONS))
+  .min(1, 'Shorter than minimum length 1.')
+  .max(PERMISSIONS.length)
+  .refine((scopes) => new Set(scopes).size === scopes.length, 'Must not name anything twice.')
+
+export const newApiTokenSchema = z
+  .strictObject({
+    name: nameField,
+    scopes: scopesField.meta({ description: 'What the token may do, as long as your role may' }),
+    expires_in_days: z.int().min(1).max(365),
+  })
+  .meta({ id: 'NewApiToken' })
+
+const members = {
+  id: z.string(),
+  name: z.string(),
+  scopes: z.array(z.enum(PERMISSIONS)),
+  created_at: z.iso.datetime(),
+  expires_at: z.iso.datetime(),
+  last_used_at: z.iso.datetime().nullable().meta({ description: 'Up to five minutes late' }),
+}
+
+export const apiTokenSchema = z.object(members).meta({ id: 'ApiToken' })
+
+export const createdApiTokenSchema = z
+  .object({
+    ...members,
+    token: z.string().meta({ description: 'Shown this once; send it as `Authorization: Bearer <token>`' }),
+  })
+  .meta({ id: 'CreatedApiToken' })
+
+export const API_TOKEN_EXAMPLE = {
+  id: '5d1f0c9a7b3e2864f0a1c2d3',
+  name: 'Accounting export',
+  scopes: ['customers:read', 'tickets:read'],
+  created_at: '2026-01-15T10:00:00.000Z',
+  expires_at: '2026-04-15T10:00:00.000Z',
+  last_used_at: null,
+}
+
+const iso = (seconds: number) => new Date(seconds * 1000).toISOString()
+
+export function showApiToken(row: ListedApiToken): z.infer<typeof apiTokenSchema> {
+  return {
+    id: row.id,
+    name: row.name,
+    scopes: JSON.parse(row.scopes),
+    created_at: iso(row.createdAt),
+    expires_at: iso(row.expiresAt),
+    last_used_at: row.lastUsedAt === null ? null : iso(row.lastUsedAt),
+  }
+}

@@ -1,0 +1,94 @@
+/** Making and revoking API tokens, each in one batch with its audit row. */
+
+import type { Permission } from '../access/roles.ts'
+import { insertAuditEvent, signAuditEvent } from '../audit/queries.ts'
+import { answered, previousChangedOne } from '../platform/database.ts'
+import { Problem, reauthenticationRequired } from '../platform/problem.ts'
+import type { RequestScope } from '../platform/request-scope.ts'
+import type { Actor } from '../sessions/guard.ts'
+import { findSession, isLiveSession } from '../sessions/queries.ts'
+import { isFresh } from '../sign-in/freshness.ts'
+import { deleteApiToken, insertApiToken, type ListedApiToken } from './queries.ts'
+import { issueApiToken } from './token.ts'
+
+const DAY_SECONDS = 86_400
+
+interface WantedToken {
+  readonly name: string
+  /** All of them within the role's permissions. */
+  readonly scopes: readonly Permission[]
+  readonly expiresInDays: number
+}
+
+/**
+ * Makes a token for the actor, whose sign-in must be recent: a token outlives the session that made it. Its text is
+ * nowhere but in what this returns.
+ * @throws Problem `reauthentication_required`, `api_token_limit_reached`, `invalid_token` (the session ended meanwhile),
+ *   `unavailable`
+ */
+export async function createApiToken(
+  scope: RequestScope,
+  actor: Actor,
+  wanted: WantedToken,
+): Promise<{ token: string; row: ListedApiToken }> {
+  const { db, facts, settings } = scope
+  if (!isFresh(actor.session, settings.freshAuthSeconds, facts.now)) {
+    throw reauthenticationRequired(
+      settings.freshAuthSeconds,
+      'Sign in again, or confirm your password at /auth/step-up',
+    )
+  }
+  const { token, id, tokenHash } = await issueApiToken()
+  const expiresAt = facts.now + wanted.expiresInDays * DAY_SECONDS
+  const row = { id, name: wanted.name, scopes: JSON.stringify(wanted.scopes), expiresAt }
+  const event = await signAuditEvent(scope.keys.auditMac, facts, {
+    event: 'token.created',
+    outcome: 'success',
+    actorId: actor.account.id,
+    subjectId: actor.account.id,
+    sessionId: actor.session.id,
+    details: { token_id: id, scopes: wanted.scopes, expires_at: expiresAt },
+  })
+  // A changed role ends the session: what was within the role a moment ago still is.
+  const isAllowed = isLiveSession(actor.session.id, facts.now)
+  const [inserted] = await answered(
+    db.batch([
+      insertApiToken(db, { ...row, tokenHash, accountId: actor.account.id }, facts.now, isAllowed),
+      insertAuditEvent(db, event, previousChangedOne),
+    ]),
+  )
+  if (inserted.meta.changes === 0) throw await whyRefused(scope, actor)
+  return { token, row: { ...row, createdAt: facts.now, lastUsedAt: null } }
+}
+
+async function whyRefused({ db, facts }: RequestScope, actor: Actor): Promise<Problem> {
+  const query = { sessionId: actor.session.id, accountId: actor.account.id, now: facts.now }
+  const [row] = await findSession(db, query)
+  return row?.sessionId && row.status === 'active'
+    ? new Problem('api_token_limit_reached')
+    : new Problem('invalid_token', { reason: 'ended during the request' })
+}
+
+/**
+ * Revokes a token of the actor's: it is refused from the next request on. Tells whether there was one.
+ * @throws Problem `unavailable`
+ */
+export async function revokeApiToken(scope: RequestScope, actor: Actor, id: string): Promise<boolean> {
+  const { db, facts, keys } = scope
+  const event = await signAuditEvent(keys.auditMac, facts, {
+    event: 'token.revoked',
+    outcome: 'success',
+    actorId: actor.account.id,
+    subjectId: actor.account.id,
+    sessionId: actor.session.id,
+    details: { token_id: id },
+  })
+  const isAllowed = isLiveSession(actor.session.id, facts.now)
+  const [revoked] = await answered(
+    db.batch([
+      deleteApiToken(db, actor.account.id, id, isAllowed),
+      insertAuditEvent(db, event, previousChangedOne),
+    ]),
+  )
+  return revoked.length === 1
+}

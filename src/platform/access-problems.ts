@@ -1,0 +1,86 @@
+/** The part of the catalogue that is about who is asking, and what they may: 401 and 403. */
+import type { ProblemKind } from './problem-kind.ts'
+
+export const ACCESS_PROBLEMS = {
+  token_missing: {
+    status: 401,
+    title: 'Token is missing', // kept
+    detail: 'Please provide a valid authorization token', // kept
+    explanation: 'This path needs an access token in the header `Authorization: Bearer <token>`.',
+  },
+  authorization_header_malformed: {
+    status: 401,
+    title: 'Invalid authorization header format', // kept
+    detail: 'Expected format: Bearer <token>', // kept
+    explanation:
+      'The Authorization header holds no token. The form is `Bearer`, one blank, the token, and nothing after it.',
+  },
+  invalid_token: {
+    status: 401,
+    title: 'Token validation failed', // kept
+    detail: 'Invalid token', // kept
+    explanation:
+      'The token is not one of this service, was changed, or its session has ended. Sign in again.',
+  },
+  token_expired: {
+    status: 401,
+    title: 'Token validation failed', // kept
+    detail: 'Token has expired', // kept
+    explanation:
+      'An access token lives for 24 hours: sign in again. An API token lives as long as was chosen: make another.',
+  },
+  invalid_refresh_token: {
+    status: 401,
+    title: 'Invalid refresh token',
+    detail: 'The refresh token is unknown, expired or was used before; please sign in again',
+    explanation:
+      'A refresh token works once. Keep the new one of each answer; a spent one that comes back later ends its session.',
+  },
+  invalid_customer: {
+    status: 401,
+    title: 'Invalid customer', // kept
+    detail: 'Customer associated with token not found', // kept
+    explanation: 'The token is genuine, but its account has been deleted.',
+  },
+  invalid_credentials: {
+    status: 401,
+    title: 'Invalid credentials', // kept
+    detail: 'Email or password is incorrect', // kept
+    explanation:
+      'The e-mail address and password do not belong together. The answer is the same whether or not the account exists.',
+  },
+  reauthentication_required: {
+    status: 401,
+    title: 'Fresh authentication required',
+    detail:
+      'Sign in again, confirm your password at /auth/step-up, or send it as current_password in the same request',
+    explanation:
+      'Changing a password or an e-mail address and deleting an account need a recent sign-in or the current password. Making an API token needs a recent sign-in or step-up.',
+  },
+  forbidden: {
+    status: 403,
+    title: 'Unauthorized', // kept
+    explanation:
+      'You are signed in, but may not do this. A missing permission is named in the WWW-Authenticate header.',
+  },
+  session_required: {
+    status: 403,
+    title: 'Session required',
+    detail: 'An API token cannot do this; please sign in',
+    explanation:
+      'Credentials, sessions, devices and API tokens are for a person who has signed in, whatever the scopes of an API token.',
+  },
+  csrf_failed: {
+    status: 403,
+    title: 'Cross-site request refused',
+    detail: 'Send this from a page of the same origin, with the X-CSRF-Token of GET /auth/csrf',
+    explanation:
+      'Cookies come along with requests that other sites begin. So a request that relies on them and changes something must come from a page of this origin (Origin, Sec-Fetch-Site) and carry the CSRF token of its session.',
+  },
+  account_suspended: {
+    status: 403,
+    title: 'Account suspended',
+    detail: 'Please contact the shop',
+    explanation: 'The password is right, but the shop has suspended the account.',
+  },
+} as const satisfies Record<string, ProblemKind>
