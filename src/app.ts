@@ -4,6 +4,7 @@ import { requireDeclaredAccess } from './access/declared.ts'
 import { apiTokenRoutes } from './api-tokens/routes.ts'
 import { auditRoutes } from './audit/routes.ts'
 import { customerRoutes } from './customers/routes.ts'
+import { introspectionRoutes } from './introspection/routes.ts'
 import { passwordRoutes } from './passwords/routes.ts'
 import { documentRoute, openApiDocument } from './platform/document.ts'
 import { answerError } from './platform/on-error.ts'
@@ -40,6 +41,7 @@ app.route('/', stepUpRoutes)
 app.route('/', sessionRoutes)
 app.route('/', deviceRoutes)
 app.route('/', apiTokenRoutes)
+app.route('/', introspectionRoutes)
 app.route('/', customerRoutes)
 app.route('/', profileRoutes)
 app.route('/', passwordRoutes)

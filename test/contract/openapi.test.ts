@@ -274,6 +274,8 @@ describe('answers', () => {
       ['/auth/tokens', 'post', made],
       ['/auth/tokens', 'get', await john.get('/auth/tokens')],
       ['/auth/me', 'get', await caller(made.body.token).get('/auth/me')],
+      ['/auth/introspect', 'post', await boss.post('/auth/introspect', { token: made.body.token })],
+      ['/auth/introspect', 'post', await boss.post('/auth/introspect', { token: 'x' })],
       ['/auth/tokens/{id}', 'delete', await john.delete(`/auth/tokens/${made.body.id}`)],
       ['/auth/sessions', 'delete', await john.delete('/auth/sessions')],
       ['/auth/me', 'get', await john.get('/auth/me')],

@@ -75,6 +75,8 @@ beforeAll(async () => {
   const till = await program(john, 'profile:write', 'tickets:read')
   await till.get('/customers/my-tickets')
   await till.patch('/auth/me', { last_name: 'Okafor' })
+  await boss.post('/auth/introspect', { token: till.token })
+  await boss.post('/auth/introspect', { token: john.token })
   await john.get('/auth/tokens')
   await john.delete(`/auth/tokens/${till.tokenId}`)
   await stranger.put(`/customers/${registered.id}`, { first_name: 'Vera', email: `x${person.email}` }, own)
