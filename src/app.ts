@@ -1,6 +1,7 @@
 /** The whole onion on one screen: what every request passes, then the features. */
 import { methodNotAllowed } from 'hono/method-not-allowed'
 import { requireDeclaredAccess } from './access/declared.ts'
+import { createAccessRoutes } from './access/routes.ts'
 import { apiTokenRoutes } from './api-tokens/routes.ts'
 import { auditRoutes } from './audit/routes.ts'
 import { customerRoutes } from './customers/routes.ts'
@@ -47,6 +48,7 @@ app.route('/', profileRoutes)
 app.route('/', passwordRoutes)
 app.route('/', serviceTicketRoutes)
 app.route('/', auditRoutes)
+app.route('/', createAccessRoutes(app))
 app.route('/', webRoutes)
 app.openapi(documentRoute, (c) =>
   c.json(openApiDocument(app) as { openapi: string }, 200, { 'Cache-Control': 'public, max-age=300' }),

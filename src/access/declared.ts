@@ -2,6 +2,7 @@
  * What each operation asks for, where it can be read: a guard declares its rule, and the app does not start if an
  * operation has no guard, or documents another rule than its guard enforces.
  */
+import type { Ownership } from './decide.ts'
 import type { Permission } from './roles.ts'
 
 /** What a guard asks for. */
@@ -24,6 +25,18 @@ export function declareRule<Guard extends object>(guard: Guard, rule: AccessRule
 /** The rule among the handlers of an operation; undefined where there is no guard. */
 export function ruleOf(handlers: readonly object[]): AccessRule | undefined {
   return handlers.map((handler) => rules.get(handler)).find((rule) => rule !== undefined)
+}
+
+/** Which permission the rule asks of an account at a path with this `{id}`, and whose the thing is, if the rule tells. */
+export function askedOf(
+  rule: AccessRule,
+  id: number | undefined,
+  accountId: number,
+): { readonly permission: Permission; readonly ownership: Ownership | undefined } {
+  if (rule.others === undefined) return { permission: rule.permission, ownership: undefined }
+  return id === accountId
+    ? { permission: rule.permission, ownership: 'own' }
+    : { permission: rule.others, ownership: 'others' }
 }
 
 /** The rule as the OpenAPI document says it, in `x-permission`. */

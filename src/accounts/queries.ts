@@ -41,6 +41,14 @@ export function findAccountIdByEmail(db: Database, emailCanonical: string) {
   return db.select({ id: accounts.id }).from(accounts).where(eq(accounts.emailCanonical, emailCanonical))
 }
 
+/** What decides about the access of an account. */
+export function findStanding(db: Database, id: number) {
+  return db
+    .select({ id: accounts.id, role: accounts.role, status: accounts.status })
+    .from(accounts)
+    .where(eq(accounts.id, id))
+}
+
 export function findCustomer(db: Database, id: number) {
   return db
     .select(profileColumns)

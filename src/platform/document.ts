@@ -29,6 +29,7 @@ const TAGS = [
   { name: 'Profile', description: 'The own account, whatever the role' },
   { name: 'Passwords', description: 'Setting a password without a session' },
   { name: 'Service tickets', description: 'What the shop does for its customers' },
+  { name: 'Accounts', description: 'Who may do what, for admins' },
   { name: 'Audit', description: 'What happened, for admins; it cannot be changed' },
 ]
 

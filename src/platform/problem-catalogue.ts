@@ -38,6 +38,11 @@ export const PROBLEMS = {
     explanation:
       'One-time links work once and for a limited time, and only the newest one counts. Ask for a new one.',
   },
+  account_unknown: {
+    status: 400,
+    title: 'Account not found',
+    explanation: 'The `account_id` in the body names no account.',
+  },
   customer_unknown: {
     status: 400,
     title: 'Customer not found', // kept

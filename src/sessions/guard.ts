@@ -8,7 +8,7 @@ import type { SQL } from 'drizzle-orm'
 import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { decideAccess, type Rights } from '../access/decide.ts'
-import { type AccessRule, declareRule } from '../access/declared.ts'
+import { type AccessRule, askedOf, declareRule } from '../access/declared.ts'
 import type { Permission } from '../access/roles.ts'
 import type { Profile } from '../accounts/queries.ts'
 import {
@@ -182,15 +182,14 @@ function endedProblem(reason: EndReason): Problem {
 }
 
 async function requireAccess(scope: RequestScope, actor: Actor, c: Context, options: GuardOptions) {
-  const isOther = options.others !== undefined && Number(c.req.param('id')) !== actor.account.id
-  const permission = (isOther ? options.others : undefined) ?? options.permission
-  const decision = decideAccess(actor.rights, permission, isOther ? 'others' : undefined)
+  const { permission, ownership } = askedOf(options, Number(c.req.param('id')), actor.account.id)
+  const decision = decideAccess(actor.rights, permission, ownership)
   const lacksSession = options.needsSession === true && actor.rights.scopes !== undefined
   if (decision.isAllowed && !lacksSession) return
   await refuseAccess(scope, actor, c.req, permission)
   // No scope helps there, so none is asked for.
   if (lacksSession) throw new Problem('session_required')
-  throw permissionMissing(permission, isOther ? options.refusal : undefined)
+  throw permissionMissing(permission, ownership === 'others' ? options.refusal : undefined)
 }
 
 interface Asked {

@@ -252,6 +252,7 @@ describe('answers', () => {
     const id = (await mike.post('/service-tickets', ticket)).body.id
     const wanted = { name: 'Till', scopes: ['profile:read'], expires_in_days: 1 }
     const made = await john.post('/auth/tokens', wanted)
+    const question = (path: string) => ({ account_id: john.id, method: 'GET', path })
     const real: [string, string, Answer][] = [
       ['/', 'get', await anonymous().get('/')],
       ['/health', 'get', await anonymous().get('/health')],
@@ -276,6 +277,8 @@ describe('answers', () => {
       ['/auth/me', 'get', await caller(made.body.token).get('/auth/me')],
       ['/auth/introspect', 'post', await boss.post('/auth/introspect', { token: made.body.token })],
       ['/auth/introspect', 'post', await boss.post('/auth/introspect', { token: 'x' })],
+      ['/admin/access/explain', 'post', await boss.post('/admin/access/explain', question('/nowhere'))],
+      ['/admin/access/explain', 'post', await boss.post('/admin/access/explain', question('/customers/1'))],
       ['/auth/tokens/{id}', 'delete', await john.delete(`/auth/tokens/${made.body.id}`)],
       ['/auth/sessions', 'delete', await john.delete('/auth/sessions')],
       ['/auth/me', 'get', await john.get('/auth/me')],

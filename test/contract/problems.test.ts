@@ -65,6 +65,8 @@ const PROVOCATIONS: Record<ProblemCode, () => Promise<Answer>> = {
   email_taken: () => anonymous().post('/customers', registration({ email: john.email.toUpperCase() })),
   link_token_invalid: () =>
     anonymous().post('/auth/password/reset', { token: 'x', password: 'torque-wrench-43' }),
+  account_unknown: () =>
+    boss.post('/admin/access/explain', { account_id: 999_999, method: 'GET', path: '/' }),
   customer_unknown: () => mike.post('/service-tickets', { ...ticket(), customer_id: boss.id }),
   mechanic_unknown: () => mike.post('/service-tickets', { ...ticket(), mechanic_ids: [999] }),
   token_missing: () => anonymous().get('/auth/me'),
@@ -159,6 +161,7 @@ async function withBrokenSigning<T>(act: () => Promise<T>): Promise<T> {
 
 const CATALOGUE = `
 account_suspended 403 Account suspended
+account_unknown 400 Account not found
 api_token_limit_reached 409 Too many API tokens
 api_token_not_found 404 API token not found
 authorization_header_malformed 401 Invalid authorization header format

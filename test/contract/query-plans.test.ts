@@ -77,6 +77,7 @@ beforeAll(async () => {
   await till.patch('/auth/me', { last_name: 'Okafor' })
   await boss.post('/auth/introspect', { token: till.token })
   await boss.post('/auth/introspect', { token: john.token })
+  await boss.post('/admin/access/explain', { account_id: john.id, method: 'GET', path: '/' })
   await john.get('/auth/tokens')
   await john.delete(`/auth/tokens/${till.tokenId}`)
   await stranger.put(`/customers/${registered.id}`, { first_name: 'Vera', email: `x${person.email}` }, own)

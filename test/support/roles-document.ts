@@ -28,7 +28,7 @@ ${permissions.join('\n')}
 One pure function decides over this table (\`src/access/decide.ts\`). Every operation declares in \`/openapi.json\` what it needs (\`security\` and
 \`x-permission\`), and the Worker does not start if an operation has no guard or declares another permission than its guard asks for. Which role
 gets which answer from which operation is one table, which the tests run (\`test/threats/access-matrix.test.ts\`). \`GET /auth/me\` lists what the token at
-hand may do.
+hand may do, and \`POST /admin/access/explain\` tells an admin why somebody may or may not do something.
 
 This file is made from \`src/access/roles.ts\`: \`npx vitest run --project node test/node/roles-document.test.ts -u\`.
 `

@@ -67,6 +67,7 @@ const MATRIX: Record<string, Statuses> = {
   'GET /service-tickets': [401, 200, 200, 200, 200, 401, 200],
   'GET /service-tickets/{id}': [401, 200, 404, 200, 200, 401, 200],
   'PUT /service-tickets/{id}': [401, 403, 403, 200, 200, 401, 403],
+  'POST /admin/access/explain': [401, 403, 403, 403, 200, 401, 403],
   'GET /admin/audit-events': [401, 403, 403, 403, 200, 401, 403],
   'GET /admin/audit-events/export': [401, 403, 403, 403, 200, 401, 403],
   'GET /admin/audit-events/verify': [401, 403, 403, 403, 200, 401, 403],
@@ -118,6 +119,7 @@ const BODIES: Record<string, (person: Person | undefined) => unknown> = {
   'POST /auth/password/reset': () => ({ token: 'never-issued', password: 'torque-wrench-43' }),
   'POST /auth/step-up': (person) => ({ password: (person ?? john).password }),
   'POST /auth/tokens': () => ({ name: 'Till', scopes: ['profile:read'], expires_in_days: 1 }),
+  'POST /admin/access/explain': () => ({ account_id: john.id, method: 'GET', path: '/customers' }),
   'POST /auth/introspect': () => ({ token: 'never-issued' }),
   'POST /auth/refresh': () => ({ refresh_token: 'never-issued' }),
   'PATCH /auth/devices/{id}': () => ({ name: 'Changed' }),
@@ -160,6 +162,32 @@ describe('S88: role and operation', () => {
     const statuses: [Column, number][] = []
     for (const column of COLUMNS) statuses.push([column, (await callAs(column, operation)).status])
     expect(statuses).toEqual(COLUMNS.map((column, index) => [column, expected[index]]))
+  })
+
+  it('S88: an explanation says of every operation and person what really happens', async () => {
+    for (const [operation, expected] of Object.entries(MATRIX)) {
+      const [method = '', pattern = ''] = operation.split(' ')
+      const id = pattern.startsWith('/service-tickets') ? ticketId : john.id
+      const path = pattern.replace('{id}', String(id)).replace('{code}', 'forbidden')
+      for (const [index, person] of [john, jane, mike, boss].entries()) {
+        const question = { account_id: person.id, method, path }
+        const {
+          allowed,
+          reason,
+          operation: named,
+        } = (await boss.post('/admin/access/explain', question)).body
+        // What anyone may call can say no for reasons of its own.
+        const isOpen = expected[0] !== 401 || operation === 'POST /auth/refresh'
+        const isLetIn = ![401, 403].includes(expected[index + 1] ?? 0)
+        expect([operation, person.id, named, reason === 'open', allowed]).toEqual([
+          operation,
+          person.id,
+          operation,
+          isOpen,
+          isOpen || isLetIn,
+        ])
+      }
+    }
   })
 
   it('S99: what is for one person is never stored on the way', async () => {
