@@ -30,6 +30,8 @@ const ROWS: Record<string, string> = {
   service_tickets:
     "INSERT INTO service_tickets (customer_id, description, service_at, created_at, updated_at) VALUES (1, 'D', 1, 1, 1)",
   service_mechanics: 'INSERT INTO service_mechanics VALUES (1, 1)',
+  inventory: "INSERT INTO inventory (name, price_cents, created_at, updated_at) VALUES ('P', 1, 1, 1)",
+  service_inventory: "INSERT INTO service_inventory VALUES (1, 1, 'P', 1, 1)",
 }
 
 async function tables(): Promise<string[]> {

@@ -47,6 +47,9 @@ interface EventDetails {
   'token.revoked': { readonly token_id: string }
   'ticket.created': { readonly ticket_id: number }
   'ticket.updated': { readonly ticket_id: number; readonly fields: readonly string[] }
+  'mechanic.created': { readonly mechanic_id: number }
+  'mechanic.updated': { readonly mechanic_id: number; readonly fields: readonly string[] }
+  'mechanic.deleted': { readonly mechanic_id: number }
 }
 
 /** The variable and the id of a key; its value is nowhere. */

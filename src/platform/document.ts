@@ -30,6 +30,7 @@ const TAGS = [
   { name: 'Passwords', description: 'Setting a password without a session' },
   { name: 'Service tickets', description: 'What the shop does for its customers' },
   { name: 'Accounts', description: 'Who may do what, for admins' },
+  { name: 'Mechanics', description: 'Who works in the shop' },
   { name: 'Audit', description: 'What happened, for admins; it cannot be changed' },
 ]
 

@@ -53,6 +53,17 @@ export const PROBLEMS = {
     title: 'Mechanic not found', // kept
     explanation: 'One of the `mechanic_ids` in the body names no mechanic.',
   },
+  mechanic_email_taken: {
+    status: 400,
+    title: 'Email already associated with another mechanic', // kept
+    explanation: 'Another mechanic has this e-mail address, perhaps in another spelling of the same address.',
+  },
+  order_invalid: {
+    status: 400,
+    title: 'Invalid order', // kept
+    detail: 'The order is asc or desc',
+    explanation: 'A list can be sorted ascending (`asc`) or descending (`desc`). `errors` tells every fault.',
+  },
   ...ACCESS_PROBLEMS,
   https_required: {
     status: 403,
@@ -75,6 +86,11 @@ export const PROBLEMS = {
     status: 404,
     title: 'Service ticket not found', // kept
     explanation: 'No service ticket has this id, or it is not yours.',
+  },
+  mechanic_not_found: {
+    status: 404,
+    title: 'Mechanic not found', // kept
+    explanation: 'No mechanic has this id.',
   },
   session_not_found: {
     status: 404,

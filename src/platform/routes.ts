@@ -33,6 +33,7 @@ const ENTRY = {
     api_tokens: '/auth/tokens',
     my_tickets: '/customers/my-tickets',
     customers: '/customers/',
+    mechanics: '/mechanics/',
     service_tickets: '/service-tickets/',
     docs: '/docs',
     openapi: '/openapi.json',

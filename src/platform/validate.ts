@@ -70,6 +70,13 @@ export function refuseInvalid(result: ValidationResult): undefined {
   throw new Problem('validation_failed', { errors: fieldErrors(result.error?.issues ?? []) })
 }
 
+/** As `refuseInvalid`, for the query of a list: a wrong order has the title that old clients know. */
+export function refuseInvalidList(result: ValidationResult): undefined {
+  const errors = fieldErrors(result.error?.issues ?? [])
+  if (errors['order']) throw new Problem('order_invalid', { errors })
+  return refuseInvalid(result)
+}
+
 function isEmptyObject(value: unknown): boolean {
   return (
     typeof value === 'object' && value !== null && !Array.isArray(value) && Object.keys(value).length === 0

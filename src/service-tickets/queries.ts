@@ -1,6 +1,7 @@
 /** Tickets with their customer and mechanics. One statement reads a ticket whole. */
-import { and, desc, eq, gt, lt, type SQL, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, gt, lt, type SQL, sql } from 'drizzle-orm'
 import { accounts } from '../accounts/tables.ts'
+import { mechanicColumns } from '../mechanics/queries.ts'
 import { mechanics } from '../mechanics/tables.ts'
 import type { Database } from '../platform/database.ts'
 import type { TicketStatus } from './status.ts'
@@ -116,8 +117,24 @@ export function reserveTicketId(db: Database, customerId: number) {
     RETURNING seq`)
 }
 
-export function countMechanics(db: Database, ids: readonly number[]) {
-  return db.select({ count: sql<number>`count(*)` }).from(mechanics).where(sql`${mechanics.id} IN ${ids}`)
+/** How many mechanics there are, or how many of some ids are a mechanic's. */
+export function countMechanics(db: Database, ids?: readonly number[]) {
+  return db
+    .select({ count: sql<number>`count(*)` })
+    .from(mechanics)
+    .where(ids && sql`${mechanics.id} IN ${ids}`)
+}
+
+/** Mechanics with how many tickets each is assigned to, in whatever status the tickets are. */
+export function listMechanicsByWorkload(db: Database, order: 'asc' | 'desc', limit: number) {
+  const ticketCount = sql<number>`(
+    SELECT count(*) FROM ${serviceMechanics} AS assigned WHERE assigned.mechanic_id = ${mechanics.id})`
+  const direction = order === 'asc' ? asc : desc
+  return db
+    .select({ ...mechanicColumns, ticketCount: ticketCount.as('ticket_count') })
+    .from(mechanics)
+    .orderBy(direction(sql`ticket_count`), mechanics.id)
+    .limit(limit)
 }
 
 interface NewTicket {

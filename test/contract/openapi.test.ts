@@ -219,9 +219,12 @@ describe('answers', () => {
   it('has one success each, 201 for what creates', () => {
     for (const operation of operations) {
       const successes = Object.keys(operation.description.responses).filter((status) => Number(status) < 400)
-      const creates = ['POST /customers', 'POST /service-tickets', 'POST /auth/tokens'].includes(
-        nameOf(operation),
-      )
+      const creates = [
+        'POST /customers',
+        'POST /mechanics',
+        'POST /service-tickets',
+        'POST /auth/tokens',
+      ].includes(nameOf(operation))
       expect([nameOf(operation), successes]).toEqual([nameOf(operation), [creates ? '201' : '200']])
     }
   })
@@ -253,6 +256,7 @@ describe('answers', () => {
     const wanted = { name: 'Till', scopes: ['profile:read'], expires_in_days: 1 }
     const made = await john.post('/auth/tokens', wanted)
     const question = (path: string) => ({ account_id: john.id, method: 'GET', path })
+    const maria = { name: 'Maria', email: 'maria@shop.example', salary: 52_000.5 }
     const real: [string, string, Answer][] = [
       ['/', 'get', await anonymous().get('/')],
       ['/health', 'get', await anonymous().get('/health')],
@@ -287,6 +291,12 @@ describe('answers', () => {
       ['/customers/{id}', 'get', await john.get(`/customers/${john.id}`)],
       ['/customers/{id}', 'put', await john.put(`/customers/${john.id}`, { phone_number: null })],
       ['/customers/my-tickets', 'get', await john.get('/customers/my-tickets')],
+      ['/mechanics', 'post', await boss.post('/mechanics', maria)],
+      ['/mechanics', 'get', await mike.get('/mechanics?limit=1')],
+      ['/mechanics/by-workload', 'get', await boss.get('/mechanics/by-workload?order=asc')],
+      ['/mechanics/{id}', 'get', await mike.get('/mechanics/1')],
+      ['/mechanics/{id}', 'put', await boss.put('/mechanics/1', { phone: null })],
+      ['/mechanics/{id}', 'delete', await boss.delete('/mechanics/1')],
       ['/service-tickets', 'post', await mike.post('/service-tickets', ticket)],
       ['/service-tickets', 'get', await mike.get('/service-tickets?limit=1')],
       ['/service-tickets/{id}', 'get', await john.get(`/service-tickets/${id}`)],

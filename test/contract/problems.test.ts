@@ -69,6 +69,13 @@ const PROVOCATIONS: Record<ProblemCode, () => Promise<Answer>> = {
     boss.post('/admin/access/explain', { account_id: 999_999, method: 'GET', path: '/' }),
   customer_unknown: () => mike.post('/service-tickets', { ...ticket(), customer_id: boss.id }),
   mechanic_unknown: () => mike.post('/service-tickets', { ...ticket(), mechanic_ids: [999] }),
+  mechanic_email_taken: async () => {
+    const maria = { name: 'Maria', email: 'maria@shop.example' }
+    await boss.post('/mechanics', maria)
+    return boss.post('/mechanics', { ...maria, email: 'MARIA@SHOP.EXAMPLE' })
+  },
+  mechanic_not_found: () => mike.get('/mechanics/999999'),
+  order_invalid: () => mike.get('/mechanics/by-workload?order=up'),
   token_missing: () => anonymous().get('/auth/me'),
   authorization_header_malformed: () => anonymous().get('/auth/me', { Authorization: 'Bearer' }),
   invalid_token: () => caller('eyJhbGciOiJIUzI1NiJ9.e30.x').get('/auth/me'),
@@ -180,11 +187,14 @@ invalid_refresh_token 401 Invalid refresh token
 invalid_token 401 Token validation failed
 link_token_invalid 400 Link not valid
 malformed_json 400 Malformed JSON
+mechanic_email_taken 400 Email already associated with another mechanic
+mechanic_not_found 404 Mechanic not found
 mechanic_unknown 400 Mechanic not found
 method_not_allowed 405 Method not allowed
 misconfigured 503 Service misconfigured
 not_found 404 Not found
 not_ready 503 Not ready
+order_invalid 400 Invalid order
 payload_too_large 413 Payload too large
 problem_not_found 404 Problem not found
 reauthentication_required 401 Fresh authentication required
@@ -212,6 +222,9 @@ function expectProtected({ headers }: Answer): void {
   expect(headers.get('x-request-id')).toMatch(/^[A-Za-z0-9_-]{22}$/)
   expect([headers.has('x-powered-by'), headers.has('server')]).toEqual([false, false])
 }
+
+/** What has the member `errors`. */
+const TELL_ERRORS = ['validation_failed', 'order_invalid', 'not_ready']
 
 const CHALLENGED: Partial<Record<ProblemCode, string>> = {
   invalid_token: ', error="invalid_token"',
@@ -244,7 +257,7 @@ describe('every problem', () => {
           .flat()
           .every((message) => typeof message === 'string'),
       ).toBe(true)
-      expect('errors' in answer.body).toBe(['validation_failed', 'not_ready'].includes(code))
+      expect('errors' in answer.body).toBe(TELL_ERRORS.includes(code))
       expect(answer.status).toBe(status)
       expect(answer.headers.get('content-type')).toBe('application/problem+json')
       expect(answer.headers.get('cache-control')).toBe('no-store')

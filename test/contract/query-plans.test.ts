@@ -22,22 +22,26 @@ const MAY_SCAN: Record<string, RegExp> = {
   'the cron takes what the operator has noted, which is nearly always nothing': /from "operator_actions"/,
   'the cron looks at every key, of which there are a few': /"keys"/,
   'the cron signs 500 seals anew, which it names in a list': /FROM json_each\(\?\) AS fresh/,
+  'a shop has few mechanics, and by-workload sorts them all': /from "mechanics"/,
   'staff page through all tickets by their primary key, newest first': /order by "service_tickets"."id" desc/,
 }
 
 beforeAll(async () => {
   john = await customer()
   boss = await admin()
-  await testEnv.DB.prepare(
-    `INSERT INTO mechanics (id, name, email, email_canonical, created_at, updated_at)
-     VALUES (7, 'Maria Keller', 'maria@shop.test', 'maria@shop.test', 1, 1)`,
-  ).run()
   statements.clear()
+  const maria = (await boss.post('/mechanics', { name: 'Maria Keller', email: 'maria@shop.example' })).body.id
+  for (const path of ['', '/by-workload', '/by-workload?order=asc', `/${maria}`]) {
+    await boss.get(`/mechanics${path}`)
+  }
+  const { next_cursor } = (await boss.get('/mechanics?limit=1')).body
+  await boss.get(`/mechanics?cursor=${next_cursor}`)
+  await boss.put(`/mechanics/${maria}`, { email: 'maria.keller@shop.example' })
   const opened = await boss.post('/service-tickets', {
     customer_id: john.id,
     description: 'Clutch slips',
     service_date: '2026-01-15T10:00:00',
-    mechanic_ids: [7],
+    mechanic_ids: [maria],
   })
   const ticket = `/service-tickets/${opened.body.id}`
   await boss.put(ticket, { status: 'in_progress' })

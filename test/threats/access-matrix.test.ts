@@ -13,6 +13,7 @@ import {
   program,
   registration,
   signedIn,
+  uniqueEmail,
 } from '../support/client.ts'
 import { operationsOf, readDocument, undocumentedAnswers } from '../support/openapi.ts'
 import { logLines } from '../support/production-limits.ts'
@@ -31,7 +32,7 @@ const COLUMNS = [
 type Column = (typeof COLUMNS)[number]
 type Statuses = [number, number, number, number, number, number, number]
 
-/** `{id}` is the customer's own id, or the id of the customer's own ticket. In the order of COLUMNS. */
+/** `{id}` is the customer's own id, or the id of the customer's own ticket, or of a mechanic. In the order of COLUMNS. */
 const MATRIX: Record<string, Statuses> = {
   'GET /': [200, 200, 200, 200, 200, 200, 200],
   'GET /health': [200, 200, 200, 200, 200, 200, 200],
@@ -71,6 +72,12 @@ const MATRIX: Record<string, Statuses> = {
   'GET /admin/audit-events': [401, 403, 403, 403, 200, 401, 403],
   'GET /admin/audit-events/export': [401, 403, 403, 403, 200, 401, 403],
   'GET /admin/audit-events/verify': [401, 403, 403, 403, 200, 401, 403],
+  'GET /mechanics': [401, 403, 403, 200, 200, 401, 403],
+  'POST /mechanics': [401, 403, 403, 403, 201, 401, 403],
+  'GET /mechanics/by-workload': [401, 403, 403, 200, 200, 401, 403],
+  'GET /mechanics/{id}': [401, 403, 403, 200, 200, 401, 403],
+  'PUT /mechanics/{id}': [401, 403, 403, 403, 200, 401, 403],
+  'DELETE /mechanics/{id}': [401, 403, 403, 403, 200, 401, 403],
 }
 
 let john: Person
@@ -80,9 +87,11 @@ let boss: Person
 let ended: Person
 let till: Program
 let ticketId = 0
+let mechanicId = 0
 let operations: string[] = []
 const answers: Answer[] = []
 
+const newMechanic = () => ({ name: 'Maria Keller', email: uniqueEmail('maria') })
 const newTicket = () => ({ customer_id: john.id, description: 'Brakes', service_date: '2026-01-15' })
 
 beforeAll(async () => {
@@ -90,6 +99,7 @@ beforeAll(async () => {
   ended = await freshlyEnded(john)
   till = await program(boss, 'tickets:read')
   ticketId = (await mike.post('/service-tickets', newTicket())).body.id
+  mechanicId = (await boss.post('/mechanics', newMechanic())).body.id
   operations = operationsOf(await readDocument()).map(({ method, path }) => `${method} ${path}`)
 })
 
@@ -125,15 +135,22 @@ const BODIES: Record<string, (person: Person | undefined) => unknown> = {
   'PATCH /auth/devices/{id}': () => ({ name: 'Changed' }),
   'PATCH /auth/me': () => ({ last_name: 'Changed' }),
   'PUT /customers/{id}': () => ({ last_name: 'Changed' }),
+  'POST /mechanics': () => newMechanic(),
+  'PUT /mechanics/{id}': () => ({ name: 'Changed' }),
   'POST /service-tickets': newTicket,
   'PUT /service-tickets/{id}': () => ({ description: 'Brakes and oil' }),
+}
+
+function idOf(pattern: string): number {
+  if (pattern.startsWith('/mechanics')) return mechanicId
+  return pattern.startsWith('/service-tickets') ? ticketId : john.id
 }
 
 /** Calls an operation as one of the columns; what would end a persona is done to a person of its own. */
 async function callAs(column: Column, operation: string): Promise<Answer> {
   const [method = '', pattern = ''] = operation.split(' ')
   let person = personOf(column)
-  let id = pattern.startsWith('/service-tickets') ? ticketId : john.id
+  let id = idOf(pattern)
   if (operation === 'DELETE /customers/{id}') {
     const victim = await customer()
     id = victim.id
@@ -141,6 +158,7 @@ async function callAs(column: Column, operation: string): Promise<Answer> {
     if (column === 'ended session') person = await freshlyEnded(victim)
   }
   const isAlone = column !== 'narrow API token'
+  if (operation === 'DELETE /mechanics/{id}') id = (await boss.post('/mechanics', newMechanic())).body.id
   if (operation === 'DELETE /auth/sessions' && person && person !== ended && isAlone)
     person = await (column === 'mechanic' ? mechanic() : column === 'admin' ? admin() : customer())
   if (operation === 'POST /auth/logout' && person && person !== ended && isAlone)
