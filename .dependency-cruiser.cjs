@@ -14,6 +14,7 @@ const FEATURES = [
   'profile',
   'customers',
   'mechanics',
+  'inventory',
   'service-tickets',
   'web',
 ]

@@ -6,6 +6,7 @@ import { apiTokenRoutes } from './api-tokens/routes.ts'
 import { auditRoutes } from './audit/routes.ts'
 import { customerRoutes } from './customers/routes.ts'
 import { introspectionRoutes } from './introspection/routes.ts'
+import { inventoryRoutes } from './inventory/routes.ts'
 import { mechanicRoutes } from './mechanics/routes.ts'
 import { passwordRoutes } from './passwords/routes.ts'
 import { documentRoute, openApiDocument } from './platform/document.ts'
@@ -48,6 +49,7 @@ app.route('/', customerRoutes)
 app.route('/', profileRoutes)
 app.route('/', passwordRoutes)
 app.route('/', mechanicRoutes)
+app.route('/', inventoryRoutes)
 app.route('/', serviceTicketRoutes)
 app.route('/', auditRoutes)
 app.route('/', createAccessRoutes(app))

@@ -2,6 +2,7 @@
 import * as z from 'zod'
 import { PERMISSIONS } from '../access/roles.ts'
 import { nameField } from '../accounts/schemas.ts'
+import { isoTime } from '../platform/iso-time.ts'
 import type { ListedApiToken } from './queries.ts'
 
 const scopesField = z
@@ -45,15 +46,13 @@ export const API_TOKEN_EXAMPLE = {
   last_used_at: null,
 }
 
-const iso = (seconds: number) => new Date(seconds * 1000).toISOString()
-
 export function showApiToken(row: ListedApiToken): z.infer<typeof apiTokenSchema> {
   return {
     id: row.id,
     name: row.name,
     scopes: JSON.parse(row.scopes),
-    created_at: iso(row.createdAt),
-    expires_at: iso(row.expiresAt),
-    last_used_at: row.lastUsedAt === null ? null : iso(row.lastUsedAt),
+    created_at: isoTime(row.createdAt),
+    expires_at: isoTime(row.expiresAt),
+    last_used_at: row.lastUsedAt === null ? null : isoTime(row.lastUsedAt),
   }
 }

@@ -50,6 +50,9 @@ interface EventDetails {
   'mechanic.created': { readonly mechanic_id: number }
   'mechanic.updated': { readonly mechanic_id: number; readonly fields: readonly string[] }
   'mechanic.deleted': { readonly mechanic_id: number }
+  'inventory.created': { readonly item_id: number }
+  'inventory.updated': { readonly item_id: number; readonly fields: readonly string[] }
+  'inventory.deleted': { readonly item_id: number }
 }
 
 /** The variable and the id of a key; its value is nowhere. */

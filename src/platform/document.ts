@@ -31,6 +31,7 @@ const TAGS = [
   { name: 'Service tickets', description: 'What the shop does for its customers' },
   { name: 'Accounts', description: 'Who may do what, for admins' },
   { name: 'Mechanics', description: 'Who works in the shop' },
+  { name: 'Inventory', description: 'What the shop sells' },
   { name: 'Audit', description: 'What happened, for admins; it cannot be changed' },
 ]
 

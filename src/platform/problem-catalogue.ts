@@ -5,8 +5,10 @@
  */
 import { ACCESS_PROBLEMS } from './access-problems.ts'
 import type { ProblemKind } from './problem-kind.ts'
+import { SHOP_PROBLEMS } from './shop-problems.ts'
 
 export const PROBLEMS = {
+  ...SHOP_PROBLEMS,
   malformed_json: {
     status: 400,
     title: 'Malformed JSON',
@@ -43,20 +45,11 @@ export const PROBLEMS = {
     title: 'Account not found',
     explanation: 'The `account_id` in the body names no account.',
   },
-  customer_unknown: {
+  sort_field_invalid: {
     status: 400,
-    title: 'Customer not found', // kept
-    explanation: 'The `customer_id` in the body names no customer.',
-  },
-  mechanic_unknown: {
-    status: 400,
-    title: 'Mechanic not found', // kept
-    explanation: 'One of the `mechanic_ids` in the body names no mechanic.',
-  },
-  mechanic_email_taken: {
-    status: 400,
-    title: 'Email already associated with another mechanic', // kept
-    explanation: 'Another mechanic has this e-mail address, perhaps in another spelling of the same address.',
+    title: 'Invalid sort field', // kept
+    detail: 'This list cannot be sorted by that field',
+    explanation: 'A list can be sorted by the fields that its description names. `errors` tells every fault.',
   },
   order_invalid: {
     status: 400,
@@ -81,16 +74,6 @@ export const PROBLEMS = {
     status: 404,
     title: 'Customer not found', // kept
     explanation: 'No customer has this id.',
-  },
-  ticket_not_found: {
-    status: 404,
-    title: 'Service ticket not found', // kept
-    explanation: 'No service ticket has this id, or it is not yours.',
-  },
-  mechanic_not_found: {
-    status: 404,
-    title: 'Mechanic not found', // kept
-    explanation: 'No mechanic has this id.',
   },
   session_not_found: {
     status: 404,
@@ -122,12 +105,6 @@ export const PROBLEMS = {
     title: 'Request timeout',
     detail: 'The request body did not arrive in time',
     explanation: 'The body must have arrived within 15 seconds.',
-  },
-  ticket_status_conflict: {
-    status: 409,
-    title: 'Status change not possible',
-    explanation:
-      'A ticket goes open, in_progress, awaiting_parts, in_progress, completed; any that is not completed can be cancelled.',
   },
   api_token_limit_reached: {
     status: 409,

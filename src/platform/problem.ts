@@ -11,6 +11,8 @@ interface ProblemOptions {
   /** Replaces the catalogue's detail. */
   detail?: string
   errors?: FieldErrors
+  /** Members of its own beside those of every problem (RFC 9457 §3.2). */
+  members?: Record<string, unknown>
   headers?: Record<string, string>
   /** For the log: why, where the wire stays vague. */
   reason?: string
@@ -22,6 +24,7 @@ export class Problem extends Error {
   readonly status: ContentfulStatusCode
   readonly detail: string | undefined
   readonly errors: FieldErrors | undefined
+  readonly members: Record<string, unknown> | undefined
   readonly headers: Record<string, string>
   readonly reason: string | undefined
 
@@ -32,17 +35,19 @@ export class Problem extends Error {
     this.status = kind.status
     this.detail = options.detail ?? kind.detail
     this.errors = options.errors
+    this.members = options.members
     this.reason = options.reason
     this.headers = { ...defaultHeaders(code), ...options.headers }
   }
 }
 
-type Told = Pick<Problem, 'code' | 'detail' | 'errors'>
+type Told = Pick<Problem, 'code' | 'detail' | 'errors'> & Partial<Pick<Problem, 'members'>>
 
 /** The body of RFC 9457, with the members `error` and `message` that old clients read. */
 export function problemBody(problem: Told, requestId: string) {
   const { title, status } = problemKind(problem.code)
   return {
+    ...problem.members,
     type: `/problems/${problem.code}`,
     title,
     status,

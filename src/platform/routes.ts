@@ -34,6 +34,7 @@ const ENTRY = {
     my_tickets: '/customers/my-tickets',
     customers: '/customers/',
     mechanics: '/mechanics/',
+    inventory: '/inventory/',
     service_tickets: '/service-tickets/',
     docs: '/docs',
     openapi: '/openapi.json',

@@ -70,10 +70,11 @@ export function refuseInvalid(result: ValidationResult): undefined {
   throw new Problem('validation_failed', { errors: fieldErrors(result.error?.issues ?? []) })
 }
 
-/** As `refuseInvalid`, for the query of a list: a wrong order has the title that old clients know. */
+/** As `refuseInvalid`, for the query of a list: a wrong order or field has the title that old clients know. */
 export function refuseInvalidList(result: ValidationResult): undefined {
   const errors = fieldErrors(result.error?.issues ?? [])
-  if (errors['order']) throw new Problem('order_invalid', { errors })
+  if (errors['sort_by']) throw new Problem('sort_field_invalid', { errors })
+  if (errors['order'] || errors['sort_order']) throw new Problem('order_invalid', { errors })
   return refuseInvalid(result)
 }
 
@@ -86,6 +87,13 @@ function isEmptyObject(value: unknown): boolean {
 /** A string without U+0000 and lone surrogates: neither survives storage as it was sent. */
 export const text = () =>
   z.string().refine((value) => value.isWellFormed() && !value.includes('\0'), 'Not a valid string.')
+
+/** A whole number of a body, of which a text or a fraction is told as that. */
+export const integer = () =>
+  z.int({
+    error: ({ code, input }) =>
+      code === 'invalid_type' && input !== undefined && input !== null ? 'Not a valid integer.' : undefined,
+  })
 
 export function codePoints(value: string): number {
   return [...value].length

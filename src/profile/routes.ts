@@ -52,8 +52,8 @@ const ME_EXAMPLE = {
 
 function showMe({ account, session, rights }: Actor): z.infer<typeof meSchema> {
   const times = {
-    created_at: new Date(session.createdAt * 1000).toISOString(),
-    expires_at: new Date(session.expiresAt * 1000).toISOString(),
+    created_at: isoTime(session.createdAt),
+    expires_at: isoTime(session.expiresAt),
   }
   const { id } = session
   return {

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { CUSTOMER_EXAMPLE, customerSchema, showCustomer } from '../accounts/schemas.ts'
 import { queryInteger } from '../platform/pagination.ts'
-import { codePoints, text } from '../platform/validate.ts'
+import { codePoints, integer, text } from '../platform/validate.ts'
 import type { PlainTicketRow, TicketRow } from './queries.ts'
 import { parseServiceDate, showServiceDate } from './service-date.ts'
 import { TICKET_STATUSES } from './status.ts'
@@ -59,13 +59,7 @@ const vin = z
   .meta({ maxLength: 17 })
   .nullable()
 
-const id = z
-  .int({
-    error: ({ code, input }) =>
-      code === 'invalid_type' && input !== undefined && input !== null ? 'Not a valid integer.' : undefined,
-  })
-  .positive()
-  .meta({ format: 'int64', maximum: Number.MAX_SAFE_INTEGER })
+const id = integer().positive().meta({ format: 'int64', maximum: Number.MAX_SAFE_INTEGER })
 
 export const newTicketSchema = z
   .strictObject({

@@ -219,12 +219,7 @@ describe('answers', () => {
   it('has one success each, 201 for what creates', () => {
     for (const operation of operations) {
       const successes = Object.keys(operation.description.responses).filter((status) => Number(status) < 400)
-      const creates = [
-        'POST /customers',
-        'POST /mechanics',
-        'POST /service-tickets',
-        'POST /auth/tokens',
-      ].includes(nameOf(operation))
+      const creates = CREATE.includes(nameOf(operation))
       expect([nameOf(operation), successes]).toEqual([nameOf(operation), [creates ? '201' : '200']])
     }
   })
@@ -256,6 +251,7 @@ describe('answers', () => {
     const wanted = { name: 'Till', scopes: ['profile:read'], expires_in_days: 1 }
     const made = await john.post('/auth/tokens', wanted)
     const question = (path: string) => ({ account_id: john.id, method: 'GET', path })
+    const pads = { name: 'Brake pads', price: 49.9, quantity: 2 }
     const maria = { name: 'Maria', email: 'maria@shop.example', salary: 52_000.5 }
     const real: [string, string, Answer][] = [
       ['/', 'get', await anonymous().get('/')],
@@ -297,6 +293,13 @@ describe('answers', () => {
       ['/mechanics/{id}', 'get', await mike.get('/mechanics/1')],
       ['/mechanics/{id}', 'put', await boss.put('/mechanics/1', { phone: null })],
       ['/mechanics/{id}', 'delete', await boss.delete('/mechanics/1')],
+      ['/inventory', 'post', await mike.post('/inventory', { name: 'Oil filter', price: 9.5 })],
+      ['/inventory', 'get', await mike.get('/inventory?sort_by=price')],
+      ['/inventory', 'get', await john.get('/inventory')],
+      ['/inventory/bulk', 'post', await mike.post('/inventory/bulk', { items: [pads, {}] })],
+      ['/inventory/{id}', 'get', await john.get('/inventory/1')],
+      ['/inventory/{id}', 'put', await boss.put('/inventory/1', { quantity: 4 })],
+      ['/inventory/{id}', 'delete', await boss.delete('/inventory/1')],
       ['/service-tickets', 'post', await mike.post('/service-tickets', ticket)],
       ['/service-tickets', 'get', await mike.get('/service-tickets?limit=1')],
       ['/service-tickets/{id}', 'get', await john.get(`/service-tickets/${id}`)],
@@ -318,6 +321,15 @@ describe('answers', () => {
     }
   })
 })
+
+const CREATE = [
+  'POST /customers',
+  'POST /mechanics',
+  'POST /inventory',
+  'POST /inventory/bulk',
+  'POST /service-tickets',
+  'POST /auth/tokens',
+]
 
 /** Names in an answer that its schema does not list. */
 function membersBeyond(schema: Schema, value: unknown, way = ''): string[] {

@@ -74,6 +74,13 @@ const PROVOCATIONS: Record<ProblemCode, () => Promise<Answer>> = {
     await boss.post('/mechanics', maria)
     return boss.post('/mechanics', { ...maria, email: 'MARIA@SHOP.EXAMPLE' })
   },
+  nothing_created: () => mike.post('/inventory/bulk', { items: [{}] }),
+  sort_field_invalid: () => mike.get('/inventory?sort_by=password_hash'),
+  inventory_item_not_found: () => john.get('/inventory/999999'),
+  inventory_name_taken: async () => {
+    await mike.post('/inventory', { name: 'Oil filter', price: 9.5 })
+    return mike.post('/inventory', { name: 'Oil filter', price: 9.5 })
+  },
   mechanic_not_found: () => mike.get('/mechanics/999999'),
   order_invalid: () => mike.get('/mechanics/by-workload?order=up'),
   token_missing: () => anonymous().get('/auth/me'),
@@ -185,6 +192,8 @@ invalid_credentials 401 Invalid credentials
 invalid_customer 401 Invalid customer
 invalid_refresh_token 401 Invalid refresh token
 invalid_token 401 Token validation failed
+inventory_item_not_found 404 Inventory item not found
+inventory_name_taken 409 Inventory item with this name already exists
 link_token_invalid 400 Link not valid
 malformed_json 400 Malformed JSON
 mechanic_email_taken 400 Email already associated with another mechanic
@@ -194,6 +203,7 @@ method_not_allowed 405 Method not allowed
 misconfigured 503 Service misconfigured
 not_found 404 Not found
 not_ready 503 Not ready
+nothing_created 400 No inventory item created
 order_invalid 400 Invalid order
 payload_too_large 413 Payload too large
 problem_not_found 404 Problem not found
@@ -202,6 +212,7 @@ request_timeout 408 Request timeout
 session_not_found 404 Session not found
 session_required 403 Session required
 sign_in_busy 503 Too many sign-ins at once
+sort_field_invalid 400 Invalid sort field
 ticket_not_found 404 Service ticket not found
 ticket_status_conflict 409 Status change not possible
 token_expired 401 Token validation failed
@@ -224,7 +235,18 @@ function expectProtected({ headers }: Answer): void {
 }
 
 /** What has the member `errors`. */
-const TELL_ERRORS = ['validation_failed', 'order_invalid', 'not_ready']
+const TELL_ERRORS = [
+  'validation_failed',
+  'nothing_created',
+  'sort_field_invalid',
+  'order_invalid',
+  'not_ready',
+]
+
+/** What has members of its own. */
+const OWN_MEMBERS: Partial<Record<ProblemCode, object>> = {
+  nothing_created: { created: [], created_count: 0, error_count: 1 },
+}
 
 const CHALLENGED: Partial<Record<ProblemCode, string>> = {
   invalid_token: ', error="invalid_token"',
@@ -250,6 +272,7 @@ describe('every problem', () => {
         error: title,
         message: detail ?? title,
         ...('errors' in answer.body && { errors }),
+        ...OWN_MEMBERS[code as ProblemCode],
         request_id: answer.headers.get('x-request-id'),
       })
       expect(

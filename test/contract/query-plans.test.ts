@@ -22,6 +22,7 @@ const MAY_SCAN: Record<string, RegExp> = {
   'the cron takes what the operator has noted, which is nearly always nothing': /from "operator_actions"/,
   'the cron looks at every key, of which there are a few': /"keys"/,
   'the cron signs 500 seals anew, which it names in a list': /FROM json_each\(\?\) AS fresh/,
+  'everybody pages through all items, searches in every name, and counts what was found': /from "inventory"/,
   'a shop has few mechanics, and by-workload sorts them all': /from "mechanics"/,
   'staff page through all tickets by their primary key, newest first': /order by "service_tickets"."id" desc/,
 }
@@ -30,6 +31,18 @@ beforeAll(async () => {
   john = await customer()
   boss = await admin()
   statements.clear()
+  const items = [
+    { name: 'Oil filter', price: 9.5 },
+    { name: 'Brake pads', price: 49.9, quantity: 4 },
+  ]
+  const [filter, pads] = (await boss.post('/inventory/bulk', { items })).body.created
+  for (const sortBy of ['id', 'name', 'price', 'quantity']) {
+    await boss.get(`/inventory?sort_by=${sortBy}&sort_order=desc`)
+  }
+  await boss.get('/inventory?name=o&min_price=1&max_price=9')
+  await boss.put(`/inventory/${pads.id}`, { name: 'Brake pads, front', quantity: 3 })
+  await john.get(`/inventory/${pads.id}`)
+  await boss.delete(`/inventory/${filter.id}`)
   const maria = (await boss.post('/mechanics', { name: 'Maria Keller', email: 'maria@shop.example' })).body.id
   for (const path of ['', '/by-workload', '/by-workload?order=asc', `/${maria}`]) {
     await boss.get(`/mechanics${path}`)

@@ -30,6 +30,7 @@ beforeAll(async () => {
   worker = await mechanic()
   suspended = await customer()
   await testEnv.DB.prepare("UPDATE accounts SET status = 'suspended' WHERE id = ?").bind(suspended.id).run()
+  await boss.post('/inventory', { name: 'Oil filter', price: 9.5 })
   await boss.post('/mechanics', { name: 'Maria Keller', email: 'maria@shop.example' })
   await boss.post('/service-tickets', {
     customer_id: john.id,
@@ -78,6 +79,8 @@ describe('an ordinary request', () => {
     ['/customers', () => boss, 2],
     ['/customers/{another id}', () => boss, 2],
     ['/service-tickets?status=open&limit=5', () => worker, 2],
+    ['/inventory', () => john, 2],
+    ['/inventory/1', () => john, 2],
     ['/mechanics', () => worker, 2],
     ['/mechanics/1', () => worker, 2],
     ['/mechanics/by-workload', () => worker, 2],

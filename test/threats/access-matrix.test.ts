@@ -32,7 +32,7 @@ const COLUMNS = [
 type Column = (typeof COLUMNS)[number]
 type Statuses = [number, number, number, number, number, number, number]
 
-/** `{id}` is the customer's own id, or the id of the customer's own ticket, or of a mechanic. In the order of COLUMNS. */
+/** `{id}` is the customer's own id, or the id of the customer's own ticket, of a mechanic, of an item. In the order of COLUMNS. */
 const MATRIX: Record<string, Statuses> = {
   'GET /': [200, 200, 200, 200, 200, 200, 200],
   'GET /health': [200, 200, 200, 200, 200, 200, 200],
@@ -78,6 +78,12 @@ const MATRIX: Record<string, Statuses> = {
   'GET /mechanics/{id}': [401, 403, 403, 200, 200, 401, 403],
   'PUT /mechanics/{id}': [401, 403, 403, 403, 200, 401, 403],
   'DELETE /mechanics/{id}': [401, 403, 403, 403, 200, 401, 403],
+  'GET /inventory': [401, 200, 200, 200, 200, 401, 403],
+  'POST /inventory': [401, 403, 403, 201, 201, 401, 403],
+  'POST /inventory/bulk': [401, 403, 403, 201, 201, 401, 403],
+  'GET /inventory/{id}': [401, 200, 200, 200, 200, 401, 403],
+  'PUT /inventory/{id}': [401, 403, 403, 200, 200, 401, 403],
+  'DELETE /inventory/{id}': [401, 403, 403, 200, 200, 401, 403],
 }
 
 let john: Person
@@ -88,9 +94,11 @@ let ended: Person
 let till: Program
 let ticketId = 0
 let mechanicId = 0
+let itemId = 0
 let operations: string[] = []
 const answers: Answer[] = []
 
+const newItem = () => ({ name: uniqueEmail('part'), price: 9.5, quantity: 3 })
 const newMechanic = () => ({ name: 'Maria Keller', email: uniqueEmail('maria') })
 const newTicket = () => ({ customer_id: john.id, description: 'Brakes', service_date: '2026-01-15' })
 
@@ -100,6 +108,7 @@ beforeAll(async () => {
   till = await program(boss, 'tickets:read')
   ticketId = (await mike.post('/service-tickets', newTicket())).body.id
   mechanicId = (await boss.post('/mechanics', newMechanic())).body.id
+  itemId = (await boss.post('/inventory', newItem())).body.id
   operations = operationsOf(await readDocument()).map(({ method, path }) => `${method} ${path}`)
 })
 
@@ -137,12 +146,16 @@ const BODIES: Record<string, (person: Person | undefined) => unknown> = {
   'PUT /customers/{id}': () => ({ last_name: 'Changed' }),
   'POST /mechanics': () => newMechanic(),
   'PUT /mechanics/{id}': () => ({ name: 'Changed' }),
+  'POST /inventory': () => newItem(),
+  'POST /inventory/bulk': () => ({ items: [newItem()] }),
+  'PUT /inventory/{id}': () => ({ price: 1 }),
   'POST /service-tickets': newTicket,
   'PUT /service-tickets/{id}': () => ({ description: 'Brakes and oil' }),
 }
 
 function idOf(pattern: string): number {
   if (pattern.startsWith('/mechanics')) return mechanicId
+  if (pattern.startsWith('/inventory')) return itemId
   return pattern.startsWith('/service-tickets') ? ticketId : john.id
 }
 
@@ -158,6 +171,7 @@ async function callAs(column: Column, operation: string): Promise<Answer> {
     if (column === 'ended session') person = await freshlyEnded(victim)
   }
   const isAlone = column !== 'narrow API token'
+  if (operation === 'DELETE /inventory/{id}') id = (await boss.post('/inventory', newItem())).body.id
   if (operation === 'DELETE /mechanics/{id}') id = (await boss.post('/mechanics', newMechanic())).body.id
   if (operation === 'DELETE /auth/sessions' && person && person !== ended && isAlone)
     person = await (column === 'mechanic' ? mechanic() : column === 'admin' ? admin() : customer())
@@ -185,7 +199,7 @@ describe('S88: role and operation', () => {
   it('S88: an explanation says of every operation and person what really happens', async () => {
     for (const [operation, expected] of Object.entries(MATRIX)) {
       const [method = '', pattern = ''] = operation.split(' ')
-      const id = pattern.startsWith('/service-tickets') ? ticketId : john.id
+      const id = idOf(pattern)
       const path = pattern.replace('{id}', String(id)).replace('{code}', 'forbidden')
       for (const [index, person] of [john, jane, mike, boss].entries()) {
         const question = { account_id: person.id, method, path }
