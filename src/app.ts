@@ -23,6 +23,8 @@ import { createRoutes } from './platform/openapi.ts'
 import { Problem, problemResponse } from './platform/problem.ts'
 import { platformRoutes } from './platform/routes.ts'
 import { profileRoutes } from './profile/routes.ts'
+import { ticketMechanicRoutes } from './service-tickets/mechanic-routes.ts'
+import { ticketPartRoutes } from './service-tickets/part-routes.ts'
 import { serviceTicketRoutes } from './service-tickets/routes.ts'
 import { deviceRoutes } from './sessions/device-routes.ts'
 import { sessionRoutes } from './sessions/routes.ts'
@@ -51,6 +53,8 @@ app.route('/', passwordRoutes)
 app.route('/', mechanicRoutes)
 app.route('/', inventoryRoutes)
 app.route('/', serviceTicketRoutes)
+app.route('/', ticketMechanicRoutes)
+app.route('/', ticketPartRoutes)
 app.route('/', auditRoutes)
 app.route('/', createAccessRoutes(app))
 app.route('/', webRoutes)

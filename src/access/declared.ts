@@ -10,6 +10,8 @@ export interface AccessRule {
   readonly permission: Permission
   /** Instead of it, where `{id}` in the path is not the own account; asked for with reach over everybody's. */
   readonly others?: Permission
+  /** It must reach over everybody's: to have it for one's own things is not enough. */
+  readonly reach?: 'any'
   /** An API token is not enough: it can neither change credentials nor make other tokens. */
   readonly needsSession?: boolean
 }
@@ -33,7 +35,8 @@ export function askedOf(
   id: number | undefined,
   accountId: number,
 ): { readonly permission: Permission; readonly ownership: Ownership | undefined } {
-  if (rule.others === undefined) return { permission: rule.permission, ownership: undefined }
+  if (rule.others === undefined)
+    return { permission: rule.permission, ownership: rule.reach === 'any' ? 'others' : undefined }
   return id === accountId
     ? { permission: rule.permission, ownership: 'own' }
     : { permission: rule.others, ownership: 'others' }

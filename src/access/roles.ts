@@ -30,7 +30,12 @@ const GRANTS = {
     admin: 'own',
   },
   'tickets:read': { means: 'See service tickets', customer: 'own', mechanic: 'any', admin: 'any' },
-  'tickets:write': { means: 'Open and change service tickets', mechanic: 'any', admin: 'any' },
+  'tickets:write': {
+    means: 'Open service tickets for oneself; where it reaches everybody’s, open, change and remove any',
+    customer: 'own',
+    mechanic: 'any',
+    admin: 'any',
+  },
   'customers:read': { means: 'List and see customers', mechanic: 'any', admin: 'any' },
   'customers:write': { means: 'Change and delete customers', admin: 'any' },
   'mechanics:read': { means: 'See mechanics, without salaries', mechanic: 'any', admin: 'any' },

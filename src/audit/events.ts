@@ -47,6 +47,11 @@ interface EventDetails {
   'token.revoked': { readonly token_id: string }
   'ticket.created': { readonly ticket_id: number }
   'ticket.updated': { readonly ticket_id: number; readonly fields: readonly string[] }
+  'ticket.deleted': { readonly ticket_id: number }
+  'ticket.mechanic_assigned': { readonly ticket_id: number; readonly mechanic_id: number }
+  'ticket.mechanic_removed': { readonly ticket_id: number; readonly mechanic_id: number }
+  'ticket.part_added': { readonly ticket_id: number; readonly item_id: number; readonly quantity: number }
+  'ticket.part_removed': { readonly ticket_id: number; readonly item_id: number }
   'mechanic.created': { readonly mechanic_id: number }
   'mechanic.updated': { readonly mechanic_id: number; readonly fields: readonly string[] }
   'mechanic.deleted': { readonly mechanic_id: number }

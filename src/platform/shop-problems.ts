@@ -15,6 +15,37 @@ export const SHOP_PROBLEMS = {
     title: 'Email already associated with another mechanic', // kept
     explanation: 'Another mechanic has this e-mail address, perhaps in another spelling of the same address.',
   },
+  mechanic_already_assigned: {
+    status: 400,
+    title: 'Mechanic already assigned to this service ticket', // kept
+    explanation: 'A mechanic is on a ticket once.',
+  },
+  mechanic_not_assigned: {
+    status: 400,
+    title: 'Mechanic is not assigned to this service ticket', // kept
+    explanation: 'There is such a mechanic, but not on this ticket.',
+  },
+  no_changes_made: {
+    status: 400,
+    title: 'No mechanic changes made',
+    detail: 'None of the changes can be made',
+    explanation: 'Every change of the list is wrong. `errors` tells why, by list and place in it from 0.',
+  },
+  inventory_item_unknown: {
+    status: 400,
+    title: 'Inventory item not found',
+    explanation: 'The `inventory_id` in the body names no inventory item.',
+  },
+  part_already_added: {
+    status: 400,
+    title: 'Inventory item already added to this service ticket', // kept
+    explanation: 'An item is on a ticket once, with its quantity. Remove it first to change that.',
+  },
+  part_not_added: {
+    status: 400,
+    title: 'Inventory item is not assigned to this service ticket', // kept
+    explanation: 'There is such an item, but not on this ticket.',
+  },
   nothing_created: {
     status: 400,
     title: 'No inventory item created',
@@ -41,6 +72,19 @@ export const SHOP_PROBLEMS = {
     status: 409,
     title: 'Inventory item with this name already exists', // kept
     explanation: 'Another item has exactly this name.',
+  },
+  stock_exhausted: {
+    status: 409,
+    title: 'Not enough in stock',
+    detail: 'There are fewer of this item left than are asked for',
+    explanation:
+      'Nothing was taken and the ticket is unchanged. The item’s quantity says how many there are.',
+  },
+  ticket_full: {
+    status: 409,
+    title: 'Service ticket is full',
+    detail: 'A ticket has at most 20 mechanics and 50 different parts',
+    explanation: 'Open another ticket for the rest of the work.',
   },
   ticket_status_conflict: {
     status: 409,

@@ -42,7 +42,7 @@ const meSchema = z
 
 const ME_EXAMPLE = {
   account: { ...CUSTOMER_EXAMPLE, role: 'customer' },
-  permissions: ['profile:read', 'profile:write', 'tickets:read', 'inventory:read'],
+  permissions: ['profile:read', 'profile:write', 'tickets:read', 'tickets:write', 'inventory:read'],
   session: {
     id: 'x3Jv1Q0yT9mW2cK8bL5sZg',
     created_at: '2026-01-15T10:00:00.000Z',

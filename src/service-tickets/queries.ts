@@ -1,11 +1,11 @@
-/** Tickets with their customer and mechanics. One statement reads a ticket whole. */
+/** Tickets with their customer, mechanics and parts. One statement reads a ticket whole. */
 import { and, asc, desc, eq, gt, lt, type SQL, sql } from 'drizzle-orm'
 import { accounts } from '../accounts/tables.ts'
 import { mechanicColumns } from '../mechanics/queries.ts'
 import { mechanics } from '../mechanics/tables.ts'
 import type { Database } from '../platform/database.ts'
 import type { TicketStatus } from './status.ts'
-import { serviceMechanics, serviceTickets } from './tables.ts'
+import { serviceInventory, serviceMechanics, serviceTickets } from './tables.ts'
 
 const plainColumns = {
   id: serviceTickets.id,
@@ -21,11 +21,17 @@ const plainColumns = {
     SELECT json_group_array(json_object('id', m.id, 'name', m.name))
     FROM ${serviceMechanics} AS assigned JOIN ${mechanics} AS m ON m.id = assigned.mechanic_id
     WHERE assigned.ticket_id = ${serviceTickets.id})`,
+  /** JSON: `[{"id":1,"name":"…","cents":4990,"quantity":2}]`. */
+  parts: sql<string>`(
+    SELECT json_group_array(json_object(
+      'id', part.inventory_id, 'name', part.name, 'cents', part.price_cents, 'quantity', part.quantity))
+    FROM ${serviceInventory} AS part WHERE part.ticket_id = ${serviceTickets.id})`,
 }
 
 const ticketColumns = {
   ...plainColumns,
   mechanics: plainColumns.mechanics.as('mechanics'),
+  parts: plainColumns.parts.as('parts'),
   customerEmail: sql<string | null>`${accounts.email}`.as('customer_email'),
   customerFirstName: sql<string | null>`${accounts.firstName}`.as('customer_first_name'),
   customerLastName: sql<string | null>`${accounts.lastName}`.as('customer_last_name'),
@@ -43,6 +49,7 @@ export interface PlainTicketRow {
   readonly createdAt: number
   readonly updatedAt: number
   readonly mechanics: string
+  readonly parts: string
 }
 
 export interface TicketRow extends PlainTicketRow {
@@ -59,8 +66,11 @@ function selectTickets(db: Database) {
     .leftJoin(accounts, eq(accounts.id, serviceTickets.customerId))
 }
 
-/** So many tickets fit into one value of D1, which holds 2 MB, whatever they say. */
-export const FIRST_OWN_TICKETS = 500
+/**
+ * So many tickets fit into one value of D1, which holds 2 MB, whatever they say: with all mechanics and parts that
+ * it can have, all names of 100 characters of four bytes, a ticket takes 36 KB.
+ */
+export const FIRST_OWN_TICKETS = 50
 
 /**
  * The oldest tickets of the account that a statement reads, as JSON of `PlainTicketRow[]`: one value
@@ -70,9 +80,11 @@ export const firstOwnTickets = sql`(
   SELECT json_group_array(json_object(
     'id', own.id, 'customerId', own.customer_id, 'description', own.description,
     'serviceAt', own.service_at, 'status', own.status, 'vin', own.vin,
-    'createdAt', own.created_at, 'updatedAt', own.updated_at, 'mechanics', own.mechanics))
+    'createdAt', own.created_at, 'updatedAt', own.updated_at, 'mechanics', own.mechanics,
+    'parts', own.parts))
   FROM (
-    SELECT ${serviceTickets}.*, ${plainColumns.mechanics} AS mechanics FROM ${serviceTickets}
+    SELECT ${serviceTickets}.*, ${plainColumns.mechanics} AS mechanics,
+      ${plainColumns.parts} AS parts FROM ${serviceTickets}
     WHERE ${serviceTickets.customerId} = ${accounts.id}
     ORDER BY ${serviceTickets.id} LIMIT ${sql.raw(String(FIRST_OWN_TICKETS))}) AS own)`
 
@@ -159,11 +171,6 @@ export function isExistingTicket(id: number): SQL {
   return sql`EXISTS (SELECT 1 FROM ${serviceTickets} AS t WHERE t.id = ${id})`
 }
 
-export function insertTicketMechanic(db: Database, ticketId: number, mechanicId: number) {
-  return db.insert(serviceMechanics).select(sql`
-    SELECT ${ticketId}, id FROM ${mechanics} WHERE id = ${mechanicId} AND ${isExistingTicket(ticketId)}`)
-}
-
 export type TicketChanges = Partial<{
   description: string
   serviceAt: number
@@ -183,6 +190,19 @@ export function updateTicket(
     .update(serviceTickets)
     .set({ ...changes, updatedAt: now })
     .where(and(eq(serviceTickets.id, id), eq(serviceTickets.status, decidedFrom)))
+}
+
+/** Notes, under a condition, that a ticket has changed. */
+export function touchTicket(db: Database, id: number, now: number, when: SQL) {
+  return db
+    .update(serviceTickets)
+    .set({ updatedAt: now })
+    .where(and(eq(serviceTickets.id, id), when))
+}
+
+/** Deletes a ticket with its assignments and parts. */
+export function deleteTicket(db: Database, id: number) {
+  return db.delete(serviceTickets).where(eq(serviceTickets.id, id))
 }
 
 function isExistingCustomer(id: number): SQL {

@@ -1,5 +1,4 @@
-/** /service-tickets: staff open, read, list and change tickets; a customer reads the own ones. */
-import { createMiddleware } from 'hono/factory'
+/** /service-tickets: staff open, read, list, change and delete tickets; a customer opens and reads the own ones. */
 import * as z from 'zod'
 import { reachOf } from '../access/roles.ts'
 import { issueCursor, verifyCursor } from '../platform/cursor.ts'
@@ -16,9 +15,9 @@ import {
   SESSION_PROBLEMS,
 } from '../platform/openapi.ts'
 import { Problem } from '../platform/problem.ts'
-import type { AppEnv } from '../platform/request-scope.ts'
-import { type Actor, refuseAccess, requireSession } from '../sessions/guard.ts'
-import { findTicket, listTickets, type TicketChanges, type TicketRow } from './queries.ts'
+import { requireSession } from '../sessions/guard.ts'
+import { refuseInvalidOpening } from './opening.ts'
+import { listTickets, type TicketChanges } from './queries.ts'
 import {
   newTicketSchema,
   showTicket,
@@ -28,36 +27,19 @@ import {
   ticketSchema,
 } from './schemas.ts'
 import { parseServiceDate } from './service-date.ts'
-import { changeTicket, openTicket } from './write.ts'
+import { loadTicket, ONE_TICKET, STAFF_ONLY } from './target.ts'
+import { changeTicket, openTicket, removeTicket } from './write.ts'
 
 export const serviceTicketRoutes = createRoutes()
-
-const ONE_TICKET = '/service-tickets/{id{[1-9][0-9]*}}'
-
-/** The ticket that the path names, if the actor may see it: another person's is as if it were not there. */
-const loadTicket = createMiddleware<AppEnv & { Variables: { actor: Actor; ticket: TicketRow } }>(
-  async function loadTicket(c, next) {
-    const { scope, actor } = c.var
-    const id = Number(c.req.param('id'))
-    const [ticket] = Number.isSafeInteger(id) ? await answered(findTicket(scope.db, id)) : []
-    if (!ticket) throw new Problem('ticket_not_found')
-    const isOwn = ticket.customerId === actor.account.id
-    if (!isOwn && reachOf(actor.account.role, 'tickets:read') !== 'any') {
-      await refuseAccess(scope, actor, c.req, 'tickets:read')
-      throw new Problem('ticket_not_found')
-    }
-    c.set('ticket', ticket)
-    await next()
-  },
-)
 
 const open = createRoute({
   method: 'post',
   path: '/service-tickets',
   operationId: 'openServiceTicket',
   tags: ['Service tickets'],
-  summary: 'Open a ticket for a customer',
-  description: 'The ticket begins as `open`.',
+  summary: 'Open a ticket: staff for a customer, a customer for oneself',
+  description:
+    'The ticket begins as `open`. Staff name the customer and may name mechanics; a customer names neither.',
   security: bearer('tickets:write'),
   'x-permission': 'tickets:write',
   middleware: [requireSession({ permission: 'tickets:write' })] as const,
@@ -75,18 +57,22 @@ const open = createRoute({
   },
 })
 
-serviceTicketRoutes.openapi(open, async (c) => {
-  const { scope, actor } = c.var
-  const { customer_id, description, service_date, vin, mechanic_ids } = c.req.valid('json')
-  const ticket = await openTicket(scope, actor, {
-    customerId: customer_id,
-    description,
-    serviceAt: parseServiceDate(service_date) ?? 0,
-    vin: vin?.toUpperCase() ?? null,
-    mechanicIds: mechanic_ids ?? [],
-  })
-  return c.json(showTicket(ticket), 201)
-})
+serviceTicketRoutes.openapi(
+  open,
+  async (c) => {
+    const { scope, actor } = c.var
+    const { customer_id, description, service_date, vin, mechanic_ids } = c.req.valid('json')
+    const ticket = await openTicket(scope, actor, {
+      customerId: customer_id ?? actor.account.id,
+      description,
+      serviceAt: parseServiceDate(service_date) ?? 0,
+      vin: vin?.toUpperCase() ?? null,
+      mechanicIds: mechanic_ids ?? [],
+    })
+    return c.json(showTicket(ticket), 201)
+  },
+  refuseInvalidOpening,
+)
 
 const list = createRoute({
   method: 'get',
@@ -158,7 +144,7 @@ const update = createRoute({
     'open, in_progress, awaiting_parts, in_progress, completed; cancelled from any that is not completed. Another step is 409.',
   security: bearer('tickets:write'),
   'x-permission': 'tickets:write',
-  middleware: [requireSession({ permission: 'tickets:write' }), loadTicket] as const,
+  middleware: [requireSession(STAFF_ONLY), loadTicket] as const,
   request: { params: idParam, body: body(ticketChangeSchema, { status: 'in_progress' }) },
   responses: {
     200: json(ticketSchema, 'The changed ticket', { ...TICKET_EXAMPLE, status: 'in_progress' }),
@@ -178,4 +164,28 @@ serviceTicketRoutes.openapi(update, async (c) => {
   }
   if (Object.keys(changes).length === 0) throw new Problem('input_missing')
   return c.json(showTicket(await changeTicket(scope, actor, ticket, changes)), 200)
+})
+
+const remove = createRoute({
+  method: 'delete',
+  path: ONE_TICKET,
+  operationId: 'deleteServiceTicket',
+  tags: ['Service tickets'],
+  summary: 'Delete a ticket for good',
+  description: 'Its parts go back to the stock, unless it is completed: then they are used up.',
+  security: bearer('tickets:write'),
+  'x-permission': 'tickets:write',
+  middleware: [requireSession(STAFF_ONLY), loadTicket] as const,
+  request: { params: idParam },
+  responses: {
+    200: json(z.object({ message: z.string() }), 'Deleted', {
+      message: 'Service ticket deleted successfully',
+    }),
+    ...problems(...CHANGE_PROBLEMS, 'forbidden', 'ticket_not_found'),
+  },
+})
+
+serviceTicketRoutes.openapi(remove, async (c) => {
+  await removeTicket(c.var.scope, c.var.actor, c.var.ticket)
+  return c.json({ message: 'Service ticket deleted successfully' }, 200)
 })

@@ -1,10 +1,14 @@
 import * as z from 'zod'
 import { CUSTOMER_EXAMPLE, customerSchema, showCustomer } from '../accounts/schemas.ts'
+import { MAX_QUANTITY } from '../inventory/schemas.ts'
+import { showCents } from '../platform/money.ts'
 import { queryInteger } from '../platform/pagination.ts'
 import { codePoints, integer, text } from '../platform/validate.ts'
+import { MAX_TICKET_MECHANICS } from './mechanic-queries.ts'
 import type { PlainTicketRow, TicketRow } from './queries.ts'
 import { parseServiceDate, showServiceDate } from './service-date.ts'
 import { TICKET_STATUSES } from './status.ts'
+import { hasRightCheckDigit } from './vin.ts'
 
 export const ticketSchema = z
   .object({
@@ -19,9 +23,13 @@ export const ticketSchema = z
     mechanics: z.array(z.object({ id: z.int(), name: z.string() })),
     parts: z
       .array(z.object({ id: z.int(), name: z.string(), price: z.number(), quantity: z.int() }))
-      .meta({ description: 'Empty: this release keeps no inventory' }),
+      .meta({ description: 'With name and price of when each was added' }),
     created_at: z.iso.datetime(),
     updated_at: z.iso.datetime(),
+    warnings: z
+      .record(z.string(), z.array(z.string()))
+      .optional()
+      .meta({ description: 'By field, what may be a slip of the pen: the check digit of the VIN' }),
   })
   .meta({ id: 'ServiceTicket' })
 
@@ -63,11 +71,13 @@ const id = integer().positive().meta({ format: 'int64', maximum: Number.MAX_SAFE
 
 export const newTicketSchema = z
   .strictObject({
-    customer_id: id,
+    customer_id: id
+      .optional()
+      .meta({ description: 'Needed by staff; a customer opens tickets for himself only' }),
     description,
     service_date: serviceDate,
     vin: vin.optional(),
-    mechanic_ids: z.array(id).max(20).optional(),
+    mechanic_ids: z.array(id).max(MAX_TICKET_MECHANICS).optional().meta({ description: 'Staff only' }),
   })
   .meta({ id: 'NewServiceTicket' })
 
@@ -79,6 +89,33 @@ export const ticketChangeSchema = z
     vin: vin.optional(),
   })
   .meta({ id: 'ServiceTicketChange', minProperties: 1 })
+
+export const mechanicEditSchema = z
+  .strictObject({
+    add_ids: z.array(id).max(MAX_TICKET_MECHANICS).default([]),
+    remove_ids: z.array(id).max(MAX_TICKET_MECHANICS).default([]),
+  })
+  .meta({ id: 'MechanicEdit' })
+
+export const mechanicEditResultSchema = z
+  .object({
+    message: z.string(),
+    changes_made: z.array(z.string()),
+    service_ticket: ticketSchema,
+    errors: z
+      .record(z.string(), z.array(z.string()))
+      .meta({ description: 'What could not be changed, by list and place in it from 0: `add_ids.1`' }),
+  })
+  .meta({ id: 'MechanicEditResult' })
+
+export const newPartSchema = z
+  .strictObject({ inventory_id: id, quantity: integer().min(1).max(MAX_QUANTITY).default(1) })
+  .meta({ id: 'NewPart' })
+
+/** What a change of one mechanic or part answers. */
+export const changedTicketSchema = z
+  .object({ message: z.string(), service_ticket: ticketSchema })
+  .meta({ id: 'ChangedServiceTicket' })
 
 /** A ticket with the customer that its row names. */
 export function showTicket(row: TicketRow): z.infer<typeof ticketSchema> {
@@ -105,10 +142,25 @@ export function showTicketOf(
     status: row.status,
     vin: row.vin,
     mechanics: row.mechanics === '[]' ? [] : JSON.parse(row.mechanics),
-    parts: [],
+    parts: row.parts === '[]' ? [] : showParts(row.parts),
     created_at: createdAt,
     updated_at: row.updatedAt === row.createdAt ? createdAt : showInstant(row.updatedAt),
+    ...(row.vin !== null && !hasRightCheckDigit(row.vin) && { warnings: VIN_WARNING }),
   }
+}
+
+const VIN_WARNING = { vin: ['The check digit does not match.'] }
+
+interface StoredPart {
+  readonly id: number
+  readonly name: string
+  readonly cents: number
+  readonly quantity: number
+}
+
+function showParts(json: string) {
+  const parts: StoredPart[] = JSON.parse(json)
+  return parts.map(({ id, name, cents, quantity }) => ({ id, name, price: showCents(cents), quantity }))
 }
 
 function showInstant(seconds: number): string {

@@ -17,3 +17,13 @@ export const serviceMechanics = sqliteTable('service_mechanics', {
   ticketId: integer('ticket_id').notNull(),
   mechanicId: integer('mechanic_id').notNull(),
 })
+
+export const serviceInventory = sqliteTable('service_inventory', {
+  ticketId: integer('ticket_id').notNull(),
+  /** Refers to nothing: the part stays when the item goes. */
+  inventoryId: integer('inventory_id').notNull(),
+  /** As it was when the part was taken, and so is the price. */
+  name: text().notNull(),
+  priceCents: integer('price_cents').notNull(),
+  quantity: integer().notNull(),
+})

@@ -1,14 +1,16 @@
-/** Opening and changing tickets, each with its audit row in the same batch. */
+/** Opening, changing and deleting tickets, each with its audit row in the same batch. */
 import { insertAuditEvent, signAuditEvent } from '../audit/queries.ts'
 import { answered, previousChangedOne } from '../platform/database.ts'
 import { Problem } from '../platform/problem.ts'
 import type { RequestScope } from '../platform/request-scope.ts'
 import type { Actor } from '../sessions/guard.ts'
+import { insertTicketMechanic } from './mechanic-queries.ts'
+import { giveAllStockBack } from './part-queries.ts'
 import {
   countMechanics,
+  deleteTicket,
   findTicket,
   insertTicket,
-  insertTicketMechanic,
   isExistingTicket,
   reserveTicketId,
   type TicketChanges,
@@ -100,4 +102,28 @@ export async function changeTicket(
   const [changed] = rows
   if (!changed) throw new Problem('ticket_not_found')
   return changed
+}
+
+/**
+ * Deletes a ticket for good; its parts go back to the stock, unless the work is done.
+ * @throws Problem `ticket_not_found`, `unavailable`
+ */
+export async function removeTicket(scope: RequestScope, actor: Actor, ticket: TicketRow): Promise<void> {
+  const { db, facts } = scope
+  const event = await signAuditEvent(scope.keys.auditMac, facts, {
+    event: 'ticket.deleted',
+    outcome: 'success',
+    actorId: actor.account.id,
+    sessionId: actor.session.id,
+    details: { ticket_id: ticket.id },
+    ...(ticket.customerId !== null && { subjectId: ticket.customerId }),
+  })
+  const [, deleted] = await answered(
+    db.batch([
+      giveAllStockBack(db, ticket.id, facts.now),
+      deleteTicket(db, ticket.id),
+      insertAuditEvent(db, event, previousChangedOne),
+    ]),
+  )
+  if (deleted.meta.changes === 0) throw new Problem('ticket_not_found')
 }

@@ -15,6 +15,7 @@ import {
   type Person,
   registration,
   send,
+  uniqueEmail,
 } from '../support/client.ts'
 import { undocumentedAnswers } from '../support/openapi.ts'
 import { kv, logLines, passTime } from '../support/production-limits.ts'
@@ -34,6 +35,11 @@ beforeAll(async () => {
 const ticket = () => ({ customer_id: john.id, description: 'Brakes', service_date: '2026-01-15' })
 
 const apiToken = () => ({ name: 'Till', scopes: ['profile:read'], expires_in_days: 1 })
+const aMechanic = async () => {
+  const email = uniqueEmail('mechanic')
+  return (await boss.post('/mechanics', { name: 'Maria', email })).body.id
+}
+const anItem = async (item: object) => (await boss.post('/inventory', { price: 1, ...item })).body.id
 
 /** What nobody may ever read, neither in an answer nor in the log. */
 const SECRET = 'eyJhbGciOiJIUzI1NiJ9.secret SELECT password_hash FROM accounts'
@@ -73,6 +79,37 @@ const PROVOCATIONS: Record<ProblemCode, () => Promise<Answer>> = {
     const maria = { name: 'Maria', email: 'maria@shop.example' }
     await boss.post('/mechanics', maria)
     return boss.post('/mechanics', { ...maria, email: 'MARIA@SHOP.EXAMPLE' })
+  },
+  mechanic_already_assigned: async () => {
+    const work = `/service-tickets/${ticketId}/assign-mechanic/${await aMechanic()}`
+    await mike.put(work)
+    return mike.put(work)
+  },
+  mechanic_not_assigned: async () =>
+    mike.put(`/service-tickets/${ticketId}/remove-mechanic/${await aMechanic()}`),
+  no_changes_made: () => mike.put(`/service-tickets/${ticketId}/edit`, { add_ids: [999] }),
+  inventory_item_unknown: () => mike.post(`/service-tickets/${ticketId}/inventory`, { inventory_id: 999 }),
+  part_already_added: async () => {
+    const part = { inventory_id: await anItem({ name: 'Spark plug' }) }
+    await mike.post(`/service-tickets/${ticketId}/inventory`, part)
+    return mike.post(`/service-tickets/${ticketId}/inventory`, part)
+  },
+  part_not_added: async () =>
+    mike.delete(`/service-tickets/${ticketId}/inventory/${await anItem({ name: 'Wiper' })}`),
+  stock_exhausted: async () => {
+    const inventory_id = await anItem({ name: 'Clutch', quantity: 1 })
+    return mike.post(`/service-tickets/${ticketId}/inventory`, { inventory_id, quantity: 2 })
+  },
+  ticket_full: async () => {
+    const { id } = (await mike.post('/service-tickets', ticket())).body
+    await testEnv.DB.prepare(
+      `WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 50)
+       INSERT INTO service_inventory SELECT ?, n + 1000, 'Part', 1, 1 FROM numbers`,
+    )
+      .bind(id)
+      .run()
+    const inventory_id = await anItem({ name: 'Gasket' })
+    return mike.post(`/service-tickets/${id}/inventory`, { inventory_id })
   },
   nothing_created: () => mike.post('/inventory/bulk', { items: [{}] }),
   sort_field_invalid: () => mike.get('/inventory?sort_by=password_hash'),
@@ -193,18 +230,24 @@ invalid_customer 401 Invalid customer
 invalid_refresh_token 401 Invalid refresh token
 invalid_token 401 Token validation failed
 inventory_item_not_found 404 Inventory item not found
+inventory_item_unknown 400 Inventory item not found
 inventory_name_taken 409 Inventory item with this name already exists
 link_token_invalid 400 Link not valid
 malformed_json 400 Malformed JSON
+mechanic_already_assigned 400 Mechanic already assigned to this service ticket
 mechanic_email_taken 400 Email already associated with another mechanic
+mechanic_not_assigned 400 Mechanic is not assigned to this service ticket
 mechanic_not_found 404 Mechanic not found
 mechanic_unknown 400 Mechanic not found
 method_not_allowed 405 Method not allowed
 misconfigured 503 Service misconfigured
+no_changes_made 400 No mechanic changes made
 not_found 404 Not found
 not_ready 503 Not ready
 nothing_created 400 No inventory item created
 order_invalid 400 Invalid order
+part_already_added 400 Inventory item already added to this service ticket
+part_not_added 400 Inventory item is not assigned to this service ticket
 payload_too_large 413 Payload too large
 problem_not_found 404 Problem not found
 reauthentication_required 401 Fresh authentication required
@@ -213,6 +256,8 @@ session_not_found 404 Session not found
 session_required 403 Session required
 sign_in_busy 503 Too many sign-ins at once
 sort_field_invalid 400 Invalid sort field
+stock_exhausted 409 Not enough in stock
+ticket_full 409 Service ticket is full
 ticket_not_found 404 Service ticket not found
 ticket_status_conflict 409 Status change not possible
 token_expired 401 Token validation failed
@@ -237,6 +282,7 @@ function expectProtected({ headers }: Answer): void {
 /** What has the member `errors`. */
 const TELL_ERRORS = [
   'validation_failed',
+  'no_changes_made',
   'nothing_created',
   'sort_field_invalid',
   'order_invalid',

@@ -58,12 +58,19 @@ beforeAll(async () => {
   })
   const ticket = `/service-tickets/${opened.body.id}`
   await boss.put(ticket, { status: 'in_progress' })
+  await boss.post(`${ticket}/inventory`, { inventory_id: pads.id })
+  await boss.delete(`${ticket}/inventory/${pads.id}`)
+  await boss.put(`${ticket}/edit`, { remove_ids: [maria], add_ids: [maria, 999] })
+  await boss.put(`${ticket}/remove-mechanic/${maria}`)
+  await john.post('/service-tickets', { description: 'Oil', service_date: '2026-01-15' })
   for (const path of ['/customers', '/customers?search=o&email=a@b.test', '/service-tickets', ticket]) {
     await boss.get(path)
   }
   for (const path of ['/customers/my-tickets', '/auth/me', '/service-tickets', ticket, '/customers/1']) {
     await john.get(path)
   }
+  await boss.delete(ticket)
+  await boss.delete(`/mechanics/${maria}`)
   for (const query of ['', `?actor=${john.id}`, '?subject=1', '?event=sign_in.failed', '?since=2026-01-01']) {
     await boss.get(`/admin/audit-events${query}`)
     await boss.get(`/admin/audit-events/export${query}`)

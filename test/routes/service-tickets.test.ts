@@ -58,6 +58,7 @@ describe('opening', () => {
       ...NEW,
       status: 'open',
       vin: 'WBA3A5C50CF256651',
+      warnings: { vin: ['The check digit does not match.'] },
       mechanics: [
         { id: first, name: 'Mechanic 0' },
         { id: second, name: 'Mechanic 1' },
@@ -186,7 +187,9 @@ describe('changing', () => {
     const before = await opened({ vin: 'WBA3A5C50CF256651', mechanic_ids: mechanics.slice(0, 1) })
     passTime(60)
     const { body } = await mike.put(`/service-tickets/${before.id}`, { description: 'New pads', vin: null })
-    expect(body).toEqual({ ...before, description: 'New pads', vin: null, updated_at: body.updated_at })
+    const { warnings, ...kept } = before
+    expect(warnings).toEqual({ vin: ['The check digit does not match.'] })
+    expect(body).toEqual({ ...kept, description: 'New pads', vin: null, updated_at: body.updated_at })
     expect(Date.parse(body.updated_at) - Date.parse(before.updated_at)).toBeGreaterThanOrEqual(60_000)
     const dated = await boss.put(`/service-tickets/${before.id}/`, {
       service_date: '2026-02-01T08:00:00+02:00',
@@ -255,14 +258,49 @@ describe('changing', () => {
 })
 
 describe('customers', () => {
-  it('read their own, get 404 for others, and write none', async () => {
+  it('open tickets for themselves, and nobody else', async () => {
+    const answer = await jane.post('/service-tickets/', { ...NEW, vin: '1m8gdm9axkp042788' })
+    expect([answer.status, answer.body]).toMatchObject([
+      201,
+      { customer_id: jane.id, status: 'open', vin: '1M8GDM9AXKP042788', mechanics: [], parts: [] },
+    ])
+    expect(answer.body).not.toHaveProperty('warnings')
+    expect((await jane.get('/customers/my-tickets')).body.tickets).toEqual([answer.body])
+    expect((await mike.get(`/service-tickets/${answer.body.id}`)).body).toEqual(answer.body)
+    const event = await testEnv.DB.prepare('SELECT * FROM audit_events ORDER BY id DESC LIMIT 1').first()
+    expect(event).toMatchObject({ event: 'ticket.created', actor_id: jane.id, subject_id: jane.id })
+    expect((await jane.post('/service-tickets', { ...NEW, customer_id: jane.id })).status).toBe(201)
+    const before = await countTickets()
+    for (const customer_id of [john.id, mike.id, 999_999, -1, 0]) {
+      const refused = await jane.post('/service-tickets', { customer_id, description: '' })
+      expect([refused.status, refused.body.message]).toEqual([
+        403,
+        'You can only open service tickets for yourself',
+      ])
+    }
+    const wrong = { customer_id: 'x', mechanic_ids: [1], status: 'open', description: 1 }
+    expect((await jane.post('/service-tickets', wrong)).body.errors).toEqual({
+      customer_id: ['Not a valid integer.'],
+      mechanic_ids: ['Unknown field.'],
+      status: ['Unknown field.'],
+      description: ['Not a valid string.'],
+      service_date: ['Missing data for required field.'],
+    })
+    expect((await jane.post('/service-tickets', { ...NEW, mechanic_ids: [] })).status).toBe(400)
+    expect((await jane.post('/service-tickets', {})).body.error).toBe('No input data provided')
+    expect(await countTickets()).toBe(before)
+    await testEnv.DB.prepare('DELETE FROM service_tickets WHERE customer_id = ?').bind(jane.id).run()
+  })
+
+  it('read their own, get 404 for others, and change none', async () => {
     const { id } = await opened()
     expect((await john.get(`/service-tickets/${id}`)).status).toBe(200)
     const other = await jane.get(`/service-tickets/${id}`)
     expect([other.status, other.body.error]).toEqual([404, 'Service ticket not found'])
     for (const person of [john, jane]) {
       expect((await person.put(`/service-tickets/${id}`, { status: 'cancelled' })).status).toBe(403)
-      expect((await person.post('/service-tickets', { customer_id: person.id, ...NEW })).status).toBe(403)
+      expect((await person.delete(`/service-tickets/${id}`)).status).toBe(403)
+      expect((await person.delete('/service-tickets/999999')).status).toBe(403)
     }
     expect((await anonymous().get(`/service-tickets/${id}`)).status).toBe(401)
   })
@@ -393,6 +431,36 @@ describe('the own tickets', () => {
       expect((await fleet.get(`/service-tickets/${ticket.id}`)).body).toEqual(ticket)
     }
     expect(body.tickets[501].mechanics).toHaveLength(2)
+  })
+
+  it('fit into one value of the database, fifty of them, whatever they say', async () => {
+    const collector = await customer()
+    const numbers = (last: number) =>
+      `WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ${last})`
+    const widest = "replace(hex(zeroblob(50)), '0', char(128295))"
+    await testEnv.DB.batch([
+      testEnv.DB.prepare(
+        `${numbers(20)} INSERT INTO mechanics (id, name, email, email_canonical, created_at, updated_at)
+         SELECT 9000000000000000 + n, ${widest}, n, 'wide ' || n, 1, 1 FROM numbers`,
+      ),
+      testEnv.DB.prepare(
+        `${numbers(50)} INSERT INTO service_tickets (id, customer_id, description, service_at, created_at, updated_at)
+         SELECT 1000000 + n, ?, replace(hex(zeroblob(250)), '0', char(1)), 1, 1, 2 FROM numbers`,
+      ).bind(collector.id),
+      testEnv.DB.prepare(
+        `${numbers(20)} INSERT INTO service_mechanics SELECT t.id, 9000000000000000 + n
+         FROM service_tickets AS t JOIN numbers WHERE t.customer_id = ?`,
+      ).bind(collector.id),
+      testEnv.DB.prepare(
+        `${numbers(50)} INSERT INTO service_inventory SELECT t.id, 9000000000000000 + n, ${widest}, 100000000, 1000000
+         FROM service_tickets AS t JOIN numbers WHERE t.customer_id = ?`,
+      ).bind(collector.id),
+    ])
+    const { status, body, text } = await collector.get('/customers/my-tickets')
+    expect([status, body.message, text.length > 500_000]).toEqual([200, 'Found 50 service tickets', true])
+    expect([...body.tickets[49].parts[49].name]).toHaveLength(100)
+    await testEnv.DB.prepare('DELETE FROM mechanics WHERE id > 9000000000000000').run()
+    await testEnv.DB.prepare('DELETE FROM service_tickets WHERE customer_id = ?').bind(collector.id).run()
   })
 })
 

@@ -167,6 +167,21 @@ describe('requests that change something', () => {
     }
   })
 
+  it('what is done to a ticket costs three D1 calls', async () => {
+    const work: [string, () => Promise<Answer>][] = [
+      ['assign', () => worker.put('/service-tickets/1/assign-mechanic/1')],
+      ['edit', () => worker.put('/service-tickets/1/edit', { remove_ids: [1], add_ids: [1] })],
+      ['remove', () => worker.put('/service-tickets/1/remove-mechanic/1')],
+      ['add a part', () => worker.post('/service-tickets/1/inventory', { inventory_id: 1 })],
+      ['take a part off', () => worker.delete('/service-tickets/1/inventory/1')],
+      ['delete', () => worker.delete('/service-tickets/1')],
+    ]
+    for (const [what, ask] of work) {
+      const { answer, d1 } = await costOf(ask)
+      expect([what, answer.status, d1]).toEqual([what, 200, 3])
+    }
+  })
+
   it('logout costs two D1 calls and one KV write', async () => {
     const session = await signedIn(john.email, john.password)
     const { answer, ...cost } = await costOf(() => session.post('/auth/logout'))
