@@ -24,6 +24,12 @@ export function decideAccess(rights: Rights, permission: Permission, ownership?:
   return { isAllowed: true, reach }
 }
 
+/** How far these rights hold the permission; undefined if not at all. */
+export function reachBy(rights: Rights, permission: Permission): Reach | undefined {
+  const decision = decideAccess(rights, permission)
+  return decision.isAllowed ? decision.reach : undefined
+}
+
 /** All that these rights hold: what the role may, as far as the scopes name it. */
 export function permissionsOf(rights: Rights): Permission[] {
   return PERMISSIONS.filter((permission) => decideAccess(rights, permission).isAllowed)

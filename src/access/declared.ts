@@ -81,8 +81,11 @@ export function requireDeclaredAccess(
   const defined = new Map(definitions.map((definition) => [nameOf(definition), definition]))
   const handlers = new Map<string, object[]>()
   for (const route of routes) {
-    // Middleware for every method is no operation.
-    if (route.method === 'ALL') continue
+    if (route.method === 'ALL') {
+      // Middleware, which every request passes, is no operation; a handler for every method would be one.
+      if (route.path !== '/*') throw new TypeError(`${route.path} is for every method, which none declares`)
+      continue
+    }
     handlers.set(nameOf(route), [...(handlers.get(nameOf(route)) ?? []), route.handler])
   }
   for (const [name, own] of handlers) {

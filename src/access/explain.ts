@@ -1,5 +1,4 @@
 /** Why somebody may or may not do something, by the same table and the same decision as a request. */
-
 import { decideAccess } from './decide.ts'
 import { type AccessRule, askedOf } from './declared.ts'
 import type { Permission, Reach, Role } from './roles.ts'

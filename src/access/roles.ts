@@ -49,7 +49,7 @@ const GRANTS = {
 
 export type Permission = keyof typeof GRANTS
 
-export const PERMISSIONS = Object.keys(GRANTS) as Permission[]
+export const PERMISSIONS: readonly Permission[] = Object.keys(GRANTS) as Permission[]
 
 /** How far a role's permission goes; undefined where the role does not have it. */
 export function reachOf(role: Role, permission: Permission): Reach | undefined {

@@ -68,7 +68,7 @@ const add = createRoute({
 
 inventoryRoutes.openapi(add, async (c) => {
   const { scope, actor } = c.var
-  return c.json(showItem(await addItem(scope, actor, c.req.valid('json')), actor.account), 201)
+  return c.json(showItem(await addItem(scope, actor, c.req.valid('json')), actor.rights), 201)
 })
 
 const addMany = createRoute({
@@ -103,7 +103,7 @@ inventoryRoutes.openapi(addMany, async (c) => {
   if (created.length === 0) {
     throw new Problem('nothing_created', { errors, members: { created: [], ...counts } })
   }
-  return c.json({ created: created.map((item) => showItem(item, actor.account)), errors, ...counts }, 201)
+  return c.json({ created: created.map((item) => showItem(item, actor.rights)), errors, ...counts }, 201)
 })
 
 const list = createRoute({
@@ -129,7 +129,7 @@ inventoryRoutes.openapi(
     const { scope, actor } = c.var
     const { page, per_page, name, min_price, max_price, sort_by, sort_order } = c.req.valid('query')
     // The order would tell what the answer does not.
-    if (sort_by === 'quantity' && !seesQuantities(actor.account)) {
+    if (sort_by === 'quantity' && !seesQuantities(actor.rights)) {
       throw new Problem('sort_field_invalid', { errors: { sort_by: ['Only for staff.'] } })
     }
     const filter = {
@@ -148,7 +148,7 @@ inventoryRoutes.openapi(
     const { total, pages, has_next, has_prev } = describePage(page, per_page, count?.total ?? 0)
     return c.json(
       {
-        inventory: rows.map((row) => showItem(row, actor.account)),
+        inventory: rows.map((row) => showItem(row, actor.rights)),
         pagination: { total, pages, current_page: page, per_page, has_next, has_prev },
       },
       200,
@@ -174,7 +174,7 @@ const read = createRoute({
   },
 })
 
-inventoryRoutes.openapi(read, (c) => c.json(showItem(c.var.item, c.var.actor.account), 200))
+inventoryRoutes.openapi(read, (c) => c.json(showItem(c.var.item, c.var.actor.rights), 200))
 
 const update = createRoute({
   method: 'put',
@@ -196,7 +196,7 @@ const update = createRoute({
 
 inventoryRoutes.openapi(update, async (c) => {
   const { scope, actor, item } = c.var
-  return c.json(showItem(await changeItem(scope, actor, item.id, c.req.valid('json')), actor.account), 200)
+  return c.json(showItem(await changeItem(scope, actor, item.id, c.req.valid('json')), actor.rights), 200)
 })
 
 const remove = createRoute({

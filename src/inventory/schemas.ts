@@ -1,6 +1,5 @@
 import * as z from 'zod'
-import { reachOf } from '../access/roles.ts'
-import type { Profile } from '../accounts/queries.ts'
+import { type Rights, reachBy } from '../access/decide.ts'
 import { nameField } from '../accounts/schemas.ts'
 import { amountField, queryAmount, showCents } from '../platform/money.ts'
 import { pageFields } from '../platform/pagination.ts'
@@ -40,11 +39,11 @@ export type NewItemInput = z.output<typeof newItemSchema>
 export type ItemInput = z.output<typeof itemChangeSchema>
 
 /** Whether somebody sees how many there are: that is the shop's business. */
-export function seesQuantities(reader: Profile): boolean {
-  return reachOf(reader.role, 'inventory:write') === 'any'
+export function seesQuantities(reader: Rights): boolean {
+  return reachBy(reader, 'inventory:write') === 'any'
 }
 
-export function showItem(row: ItemRow, reader: Profile): z.infer<typeof itemSchema> {
+export function showItem(row: ItemRow, reader: Rights): z.infer<typeof itemSchema> {
   const shown = { id: row.id, name: row.name, price: showCents(row.priceCents) }
   return seesQuantities(reader) ? { ...shown, quantity: row.quantity } : shown
 }

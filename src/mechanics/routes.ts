@@ -75,7 +75,7 @@ const add = createRoute({
 
 mechanicRoutes.openapi(add, async (c) => {
   const { scope, actor } = c.var
-  return c.json(showMechanic(await addMechanic(scope, actor, c.req.valid('json')), actor.account), 201)
+  return c.json(showMechanic(await addMechanic(scope, actor, c.req.valid('json')), actor.rights), 201)
 })
 
 const list = createRoute({
@@ -107,7 +107,7 @@ mechanicRoutes.openapi(list, async (c) => {
   const rows = await answered(listMechanics(scope.db, afterId, limit + 1))
   const last = rows.length > limit ? rows[limit - 1] : undefined
   const nextCursor = last ? await issueCursor(scope.keys.cursor, 'mechanics', last.id) : null
-  const items = rows.slice(0, limit).map((row) => showMechanic(row, actor.account))
+  const items = rows.slice(0, limit).map((row) => showMechanic(row, actor.rights))
   return c.json({ items, next_cursor: nextCursor }, 200)
 })
 
@@ -145,7 +145,7 @@ mechanicRoutes.openapi(
     return c.json(
       {
         mechanics: rows.map(({ ticketCount, ...row }) => ({
-          ...showMechanic(row, actor.account),
+          ...showMechanic(row, actor.rights),
           ticket_count: ticketCount,
         })),
         total_mechanics: counted?.count ?? 0,
@@ -176,7 +176,7 @@ const read = createRoute({
   },
 })
 
-mechanicRoutes.openapi(read, (c) => c.json(showMechanic(c.var.mechanic, c.var.actor.account), 200))
+mechanicRoutes.openapi(read, (c) => c.json(showMechanic(c.var.mechanic, c.var.actor.rights), 200))
 
 const update = createRoute({
   method: 'put',
@@ -198,7 +198,7 @@ const update = createRoute({
 mechanicRoutes.openapi(update, async (c) => {
   const { scope, actor, mechanic } = c.var
   const changed = await changeMechanic(scope, actor, mechanic.id, c.req.valid('json'))
-  return c.json(showMechanic(changed, actor.account), 200)
+  return c.json(showMechanic(changed, actor.rights), 200)
 })
 
 const remove = createRoute({

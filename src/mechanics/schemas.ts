@@ -1,6 +1,5 @@
 import * as z from 'zod'
-import { reachOf } from '../access/roles.ts'
-import type { Profile } from '../accounts/queries.ts'
+import { type Rights, reachBy } from '../access/decide.ts'
 import { emailField, nameField, phoneField } from '../accounts/schemas.ts'
 import { amountField, showCents } from '../platform/money.ts'
 import { queryInteger } from '../platform/pagination.ts'
@@ -44,10 +43,10 @@ export type NewMechanicInput = z.output<typeof newMechanicSchema>
 export type MechanicInput = z.output<typeof mechanicChangeSchema>
 
 /** A mechanic as one may see them: the salary only with the permission to change it. */
-export function showMechanic(row: MechanicRow, reader: Profile): z.infer<typeof mechanicSchema> {
+export function showMechanic(row: MechanicRow, reader: Rights): z.infer<typeof mechanicSchema> {
   const { id, name, email, phone, salaryCents } = row
   const shown = { id, name, email, phone }
-  if (reachOf(reader.role, 'mechanics:write') !== 'any') return shown
+  if (reachBy(reader, 'mechanics:write') !== 'any') return shown
   return { ...shown, salary: salaryCents === null ? null : showCents(salaryCents) }
 }
 

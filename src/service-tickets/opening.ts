@@ -1,5 +1,5 @@
 /** Who may open a ticket for whom: what the body must say, and must not, depends on who sends it. */
-import { reachOf } from '../access/roles.ts'
+import { reachBy } from '../access/decide.ts'
 import { Problem, permissionMissing } from '../platform/problem.ts'
 import type { AppContext } from '../platform/request-scope.ts'
 import { fieldErrors, refuseInvalid, type ValidationResult } from '../platform/validate.ts'
@@ -15,7 +15,7 @@ export function refuseInvalidOpening(result: ValidationResult, c: AppContext): P
   const { actor } = c.var as unknown as { readonly actor: Actor }
   const { customer_id, mechanic_ids } = body
   const errors = fieldErrors(result.error?.issues ?? [])
-  if (reachOf(actor.account.role, 'tickets:write') === 'any') {
+  if (reachBy(actor.rights, 'tickets:write') === 'any') {
     if (customer_id === undefined) errors['customer_id'] = ['Missing data for required field.']
   } else {
     // The token says for whom; an id in the body may only repeat it.

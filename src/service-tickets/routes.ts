@@ -1,6 +1,6 @@
 /** /service-tickets: staff open, read, list, change and delete tickets; a customer opens and reads the own ones. */
 import * as z from 'zod'
-import { reachOf } from '../access/roles.ts'
+import { reachBy } from '../access/decide.ts'
 import { issueCursor, verifyCursor } from '../platform/cursor.ts'
 import { answered } from '../platform/database.ts'
 import {
@@ -106,7 +106,7 @@ serviceTicketRoutes.openapi(list, async (c) => {
   if (cursor !== undefined && beforeId === undefined) {
     throw new Problem('validation_failed', { errors: { cursor: ['Not a valid cursor.'] } })
   }
-  const isOwnOnly = reachOf(actor.account.role, 'tickets:read') === 'own'
+  const isOwnOnly = reachBy(actor.rights, 'tickets:read') === 'own'
   const customerId = isOwnOnly ? actor.account.id : customer_id
   // One more than asked for tells whether there is a next page.
   const rows = await answered(listTickets(scope.db, { customerId, status, beforeId }, limit + 1))

@@ -1,7 +1,7 @@
 /** The ticket that a path names, and whether the actor may see or change it. */
 import { createMiddleware } from 'hono/factory'
 import * as z from 'zod'
-import { reachOf } from '../access/roles.ts'
+import { reachBy } from '../access/decide.ts'
 import { answered } from '../platform/database.ts'
 import { idParam } from '../platform/openapi.ts'
 import { Problem } from '../platform/problem.ts'
@@ -37,7 +37,7 @@ export const loadTicket = createMiddleware<TicketEnv>(async function loadTicket(
   const [ticket] = id > 0 ? await answered(findTicket(scope.db, id)) : []
   if (!ticket) throw new Problem('ticket_not_found')
   const isOwn = ticket.customerId === actor.account.id
-  if (!isOwn && reachOf(actor.account.role, 'tickets:read') !== 'any') {
+  if (!isOwn && reachBy(actor.rights, 'tickets:read') !== 'any') {
     await refuseAccess(scope, actor, c.req, 'tickets:read')
     throw new Problem('ticket_not_found')
   }

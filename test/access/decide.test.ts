@@ -98,6 +98,14 @@ describe('S88: the app does not start', () => {
     expect(() => start(guard, declared)).toThrow(new RegExp(`^PUT /parts/\\{id\\} .*${fault}`))
   })
 
+  it('with a path that answers every method', () => {
+    const handler = async () => undefined
+    expect(() => requireDeclaredAccess([{ method: 'ALL', path: '/*', handler }], [], [])).not.toThrow()
+    expect(() => requireDeclaredAccess([{ method: 'ALL', path: '/back-door', handler }], [], [])).toThrow(
+      '/back-door is for every method',
+    )
+  })
+
   it('with the real app less the guard of any one operation', () => {
     const definitions = app.openAPIRegistry.definitions.flatMap((one) =>
       one.type === 'route' ? [one.route] : [],

@@ -267,6 +267,28 @@ describe('S92: what is a person’s to do', () => {
   })
 })
 
+describe('S106: what is said twice', () => {
+  it('makes no token: members of a body, and headers', async () => {
+    const twice = '{"name":"A","scopes":["tickets:read"],"scopes":["accounts:admin"],"expires_in_days":1}'
+    const answer = await boss.post('/auth/tokens', twice)
+    expect([answer.status, answer.body.code]).toEqual([400, 'malformed_json'])
+    const both = await anonymous().get('/auth/me', {
+      Authorization: `Bearer ${all.token}, Bearer ${boss.token}`,
+    })
+    expect(verdict(both)).toEqual(INVALID)
+  })
+})
+
+it('S103: without the database a token is neither accepted nor refused', async () => {
+  d1.before = () => {
+    throw new Error('D1_ERROR: Network connection lost')
+  }
+  const answer = await all.get('/auth/me')
+  d1.before = undefined
+  expect([answer.status, answer.body.code]).toEqual([503, 'unavailable'])
+  expect((await all.get('/auth/me')).status).toBe(200)
+})
+
 it('S110: no token is in the log or in the database', async () => {
   const tables = await testEnv.DB.prepare(
     'SELECT (SELECT json_group_array(token_hash || name || scopes) FROM api_tokens) || (SELECT json_group_array(details) FROM audit_events) AS dump',
@@ -274,4 +296,31 @@ it('S110: no token is in the log or in the database', async () => {
   const written = logLines.join('\n') + tables
   expect(written).not.toMatch(/msk_[0-9a-f]{24}_/)
   expect(written).not.toContain(all.token.split('_')[2])
+})
+
+describe('S92: what an answer shows', () => {
+  it('S92: is what the scopes reach, not what the owner’s role does: no salary, no stock', async () => {
+    const mechanicRow = { name: 'Maria', email: 'maria@shop.example', salary: 52_000 }
+    const { id: mechanicId } = (await boss.post('/mechanics', mechanicRow)).body
+    const { id: itemId } = (await boss.post('/inventory', { name: 'Oil filter', price: 9.5, quantity: 3 }))
+      .body
+    const narrow = await program(boss, 'mechanics:read', 'inventory:read')
+    const asked = [
+      '/mechanics',
+      `/mechanics/${mechanicId}`,
+      '/mechanics/by-workload',
+      '/inventory',
+      `/inventory/${itemId}`,
+    ]
+    for (const path of asked) {
+      const [full, cut] = [await boss.get(path), await narrow.get(path)]
+      expect([path, full.status, cut.status]).toEqual([path, 200, 200])
+      expect([path, /"salary"|"quantity"/.test(full.text), /"salary"|"quantity"/.test(cut.text)]).toEqual([
+        path,
+        true,
+        false,
+      ])
+    }
+    expect((await narrow.get('/inventory?sort_by=quantity')).status).toBe(400)
+  })
 })
