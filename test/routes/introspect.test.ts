@@ -42,7 +42,7 @@ describe('an active token', () => {
     const { iat, exp } = claimsOf(john.token)
     expect((await ask(john.token)).body).toEqual({
       active: true,
-      scope: 'profile:read profile:write tickets:read inventory:read',
+      scope: 'profile:read profile:write tickets:read tickets:write inventory:read',
       token_type: 'Bearer',
       sub: String(john.id),
       iat,

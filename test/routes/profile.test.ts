@@ -35,7 +35,13 @@ describe('GET /auth/me', () => {
       phone_number: '555-0199',
       role: 'customer',
     })
-    expect(body.permissions).toEqual(['profile:read', 'profile:write', 'tickets:read', 'inventory:read'])
+    expect(body.permissions).toEqual([
+      'profile:read',
+      'profile:write',
+      'tickets:read',
+      'tickets:write',
+      'inventory:read',
+    ])
     const lifetime = Date.parse(body.session.expires_at) - Date.parse(body.session.created_at)
     expect(lifetime).toBe(30 * 86_400_000)
   })
