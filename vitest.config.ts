@@ -46,6 +46,9 @@ export default defineConfig(async () => {
           ],
           test: {
             name: 'workers',
+            // No test of these is timed, so two files may run beside each other.
+            maxWorkers: 2,
+            sequence: { groupOrder: 0 },
             include: ['test/**/*.test.ts'],
             exclude: ['test/node/**', 'test/browser/**'],
             setupFiles: ['./test/support/apply-migrations.ts', './test/support/production-limits.ts'],
@@ -67,6 +70,9 @@ export default defineConfig(async () => {
         {
           test: {
             name: 'node',
+            // Some of these measure how long an answer takes: alone, after the others.
+            maxWorkers: 1,
+            sequence: { groupOrder: 1 },
             include: ['test/node/**/*.test.ts'],
             testTimeout: 120_000,
             hookTimeout: 120_000,
