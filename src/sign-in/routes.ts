@@ -39,8 +39,8 @@ const CREDENTIALS_EXAMPLE = { email: 'john@example.com', password: 'securepasswo
 const deviceHeader = z.object({
   'device-token': z.string().optional().meta({
     maxLength: 64,
+    // No example: the page /docs would send it.
     description: 'The `device_token` of the last sign-in on this device',
-    example: SIGNED_IN_EXAMPLE.device_token,
   }),
 })
 

@@ -82,10 +82,10 @@ async function tryOut<Answer>(operation: Locator, body?: unknown): Promise<{ sta
 async function authorize(page: Page, token: string, colorScheme: string): Promise<void> {
   await page.getByRole('button', { name: 'Authorize' }).click()
   const dialog = page.locator('.modal-ux')
-  await dialog.getByLabel('Value').fill(token)
+  await dialog.locator('#auth-bearer-value').fill(token)
   await page.screenshot({ path: join(screenshots, `${colorScheme}-dialog.png`) })
   expect(await page.evaluate(findFaintTexts)).toEqual([])
-  await dialog.getByRole('button', { name: 'Apply credentials' }).click()
+  await dialog.getByRole('button', { name: 'Apply credentials' }).first().click()
   await dialog.getByRole('button', { name: 'Close' }).last().click()
 }
 
