@@ -185,7 +185,9 @@ describe('DELETE /auth/tokens/{id}', () => {
       'Bearer realm="mechanic-shop", error="invalid_token"',
     ])
     expect((await other.get('/auth/me')).status).toBe(200)
-    expect((await john.get('/auth/tokens')).body.items.map(({ id }: any) => id)).toEqual([other.tokenId])
+    expect((await john.get('/auth/tokens')).body.items.map(({ id }: { id: string }) => id)).toEqual([
+      other.tokenId,
+    ])
   })
 
   it('leaves one event, however many ask at the same time', async () => {

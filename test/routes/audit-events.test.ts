@@ -33,7 +33,7 @@ beforeAll(async () => {
 const rowsOf = async (condition = '1') =>
   (await testEnv.DB.prepare(`SELECT * FROM audit_events WHERE ${condition} ORDER BY id`).all<any>()).results
 
-const idsOf = (answer: Answer): number[] => answer.body.items.map(({ id }: any) => id)
+const idsOf = (answer: Answer): number[] => answer.body.items.map(({ id }: { id: number }) => id)
 
 const linesOf = (answer: Answer) =>
   answer.text
@@ -75,14 +75,16 @@ describe('the list', () => {
       details: { methods: ['password'] },
       repeats: 0,
     })
-    const ids = items.map(({ id }: any) => id)
+    const ids = items.map(({ id }: { id: number }) => id)
     expect(ids).toEqual([...ids].sort((a, b) => b - a))
     expect(ids).toHaveLength(20)
   })
 
   it('tells how often a refusal was repeated', async () => {
     const { items } = (await boss.get(`${LIST}?event=access.refused&actor=${john.id}`)).body
-    const refusal = items.find(({ details }: any) => details.route === '/customers')
+    const refusal = items.find(
+      ({ details }: { details: { route?: string } }) => details.route === '/customers',
+    )
     expect([refusal.outcome, refusal.repeats]).toEqual(['refused', 3])
   })
 

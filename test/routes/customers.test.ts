@@ -36,7 +36,10 @@ beforeAll(async () => {
 })
 
 const list = async (query = '') => (await mike.get(`/customers${query}`)).body
-const idsOf = (body: any): number[] => body.customers.map(({ id }: Person) => id)
+
+type Shown = Record<'first_name' | 'last_name' | 'email', string> & { readonly id: number }
+
+const idsOf = (body: { readonly customers: readonly Shown[] }): number[] => body.customers.map(({ id }) => id)
 
 describe('registration', () => {
   const faultsOf = async (person: object) => {
@@ -157,7 +160,7 @@ describe('the list', () => {
     const paged: number[] = []
     let page: number | null = 1
     while (page !== null) {
-      const body: any = await list(`?per_page=7&sort_by=first_name&page=${page}`)
+      const body = await list(`?per_page=7&sort_by=first_name&page=${page}`)
       paged.push(...idsOf(body))
       expect(body.pagination.has_next).toBe(body.pagination.next_page !== null)
       page = body.pagination.next_page
@@ -212,11 +215,11 @@ describe('sorting', () => {
   const fold = (value: string | number) =>
     typeof value === 'string' ? value.replace(/[A-Z]/g, (letter) => letter.toLowerCase()) : value
 
-  it.each(['id', 'first_name', 'last_name', 'email'])(
+  it.each(['id', 'first_name', 'last_name', 'email'] as const)(
     'goes by %s, ASCII letter case aside, ids breaking ties',
     async (field) => {
       const { customers } = await list('?per_page=100')
-      const compare = (a: any, b: any) => {
+      const compare = (a: Shown, b: Shown) => {
         const [x, y] = [fold(a[field]), fold(b[field])]
         return x < y ? -1 : x > y ? 1 : a.id - b.id
       }

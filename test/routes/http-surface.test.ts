@@ -12,7 +12,7 @@ import {
   type Person,
   send,
 } from '../support/client.ts'
-import { operationsOf, readDocument, undocumentedAnswers } from '../support/openapi.ts'
+import { type OpenApiDocument, operationsOf, readDocument, undocumentedAnswers } from '../support/openapi.ts'
 import { testEnv } from '../support/test-env.ts'
 
 const SHOP = 'https://shop.example'
@@ -23,7 +23,7 @@ let jane: Person
 let mike: Person
 let boss: Person
 let ticketId = 0
-let document: any
+let document: OpenApiDocument
 
 beforeAll(async () => {
   ;[john, jane, mike, boss] = await Promise.all([customer(), customer(), mechanic(), admin()])

@@ -1,5 +1,7 @@
 /** /inventory: adding one or many, reading by name and price, changing, deleting; who sees quantities. */
+
 import { beforeAll, describe, expect, it } from 'vitest'
+import { eventsAbout } from '../support/audit-log.ts'
 import { admin, anonymous, customer, mechanic, type Person } from '../support/client.ts'
 import { undocumentedAnswers } from '../support/openapi.ts'
 import { d1 } from '../support/production-limits.ts'
@@ -16,23 +18,30 @@ beforeAll(async () => {
 const MISSING = ['Missing data for required field.']
 const TAKEN = 'Inventory item with this name already exists'
 
+interface Item {
+  readonly id: number
+  readonly name: string
+  readonly price: number
+  readonly quantity: number | null
+}
+
+interface ItemPage {
+  readonly inventory: readonly Item[]
+  readonly pagination: { readonly total: number; readonly current_page: number }
+  /** Of a refusal. */
+  readonly errors?: Readonly<Record<string, readonly string[]>>
+}
+
 let names = 0
 const uniqueName = (start = 'Part') => `${start} ${++names}`
-const added = async (fields: object = {}): Promise<any> => {
+const added = async (fields: object = {}): Promise<Item> => {
   const answer = await mike.post('/inventory', { name: uniqueName(), price: 49.9, quantity: 12, ...fields })
   if (answer.status !== 201) throw new Error(answer.text)
   return answer.body
 }
 const rowOf = (id: number) => testEnv.DB.prepare('SELECT * FROM inventory WHERE id = ?').bind(id).first()
 const countItems = () => testEnv.DB.prepare('SELECT count(*) AS n FROM inventory').first<number>('n')
-const eventsOf = async (id: number) => {
-  const { results } = await testEnv.DB.prepare(
-    "SELECT event, actor_id, details FROM audit_events WHERE event LIKE 'inventory.%' AND json_extract(details, '$.item_id') = ? ORDER BY id",
-  )
-    .bind(id)
-    .all<{ event: string; actor_id: number; details: string }>()
-  return results
-}
+const eventsOf = (id: number) => eventsAbout('inventory', 'item_id', id)
 
 describe('adding', () => {
   it('answers 201 with the item, which reads the same later and lies in whole cents', async () => {
@@ -283,8 +292,8 @@ describe('who', () => {
 })
 
 describe('the list', () => {
-  const list = async (query: string): Promise<any> => (await mike.get(`/inventory?${query}`)).body
-  const prices = (body: any) => body.inventory.map((item: any) => item.price)
+  const list = async (query: string): Promise<ItemPage> => (await mike.get(`/inventory?${query}`)).body
+  const prices = ({ inventory }: ItemPage) => inventory.map(({ price }) => price)
 
   beforeAll(async () => {
     await testEnv.DB.prepare('DELETE FROM inventory').run()
@@ -300,7 +309,7 @@ describe('the list', () => {
 
   it('gives pages, clamped as the old ones were', async () => {
     const page = await list('page=2&per_page=2')
-    expect(page.inventory.map((item: any) => item.name)).toEqual(['Oil_pump', 'brake fluid'])
+    expect(page.inventory.map(({ name }) => name)).toEqual(['Oil_pump', 'brake fluid'])
     expect(page.pagination).toEqual({
       total: 5,
       pages: 3,
@@ -316,7 +325,7 @@ describe('the list', () => {
 
   it('finds by name, literally, whatever the letter case', async () => {
     const named = async (name: string) =>
-      (await list(`name=${encodeURIComponent(name)}`)).inventory.map((item: any) => item.name)
+      (await list(`name=${encodeURIComponent(name)}`)).inventory.map(({ name }) => name)
     expect(await named('OIL')).toEqual(['oil filter', 'Oil_pump'])
     expect(await named('%')).toEqual(['Öl 100%'])
     expect(await named('_')).toEqual(['Oil_pump'])
@@ -354,9 +363,9 @@ describe('the list', () => {
   it('sorts by what the list allows, equal ones by id', async () => {
     expect(prices(await list('sort_by=price'))).toEqual([5.5, 9.5, 9.5, 120, 300.01])
     expect(prices(await list('sort_by=price&sort_order=desc'))).toEqual([300.01, 120, 9.5, 9.5, 5.5])
-    const named = (await list('sort_by=name')).inventory.map((item: any) => item.name)
+    const named = (await list('sort_by=name')).inventory.map(({ name }) => name)
     expect(named).toEqual(['brake fluid', 'oil filter', 'Oil_pump', 'Äxle', 'Öl 100%'])
-    const counts = (await list('sort_by=quantity')).inventory.map((item: any) => item.quantity)
+    const counts = (await list('sort_by=quantity')).inventory.map(({ quantity }) => quantity)
     expect(counts).toEqual([null, 0, 1, 3, 7])
   })
 

@@ -1,5 +1,7 @@
 /** /mechanics: adding, reading, changing, deleting, by workload; who sees salaries. */
+
 import { beforeAll, describe, expect, it } from 'vitest'
+import { eventsAbout } from '../support/audit-log.ts'
 import { admin, anonymous, customer, mechanic, type Person, uniqueEmail } from '../support/client.ts'
 import { undocumentedAnswers } from '../support/openapi.ts'
 import { testEnv } from '../support/test-env.ts'
@@ -21,21 +23,22 @@ const fields = (overrides: object = {}) => ({
   salary: 52_000.55,
   ...overrides,
 })
-const added = async (overrides: object = {}): Promise<any> => {
+interface Mechanic {
+  readonly id: number
+  readonly name: string
+  readonly email: string
+  readonly phone: string | null
+  readonly salary: number | null
+}
+
+const added = async (overrides: object = {}): Promise<Mechanic> => {
   const answer = await boss.post('/mechanics', fields(overrides))
   if (answer.status !== 201) throw new Error(answer.text)
   return answer.body
 }
 const rowOf = (id: number) => testEnv.DB.prepare('SELECT * FROM mechanics WHERE id = ?').bind(id).first()
 const countMechanics = () => testEnv.DB.prepare('SELECT count(*) AS n FROM mechanics').first<number>('n')
-const eventsOf = async (id: number) => {
-  const { results } = await testEnv.DB.prepare(
-    "SELECT event, actor_id, details FROM audit_events WHERE event LIKE 'mechanic.%' AND json_extract(details, '$.mechanic_id') = ? ORDER BY id",
-  )
-    .bind(id)
-    .all<{ event: string; actor_id: number; details: string }>()
-  return results
-}
+const eventsOf = (id: number) => eventsAbout('mechanic', 'mechanic_id', id)
 
 describe('adding', () => {
   it('answers 201 with the mechanic, who reads the same later', async () => {
@@ -264,7 +267,7 @@ describe('by workload', () => {
       limit_applied: 1,
     })
     const fewest = (await mike.get('/mechanics/by-workload/?order=asc')).body
-    const counts = fewest.mechanics.map((one: any) => one.ticket_count)
+    const counts = fewest.mechanics.map((one: { ticket_count: number }) => one.ticket_count)
     expect(counts).toEqual(counts.toSorted((a: number, b: number) => a - b))
     expect(fewest).toMatchObject({
       sort_order: 'asc',

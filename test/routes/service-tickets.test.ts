@@ -390,7 +390,7 @@ describe('the list', () => {
 
   it('S89: a cursor of staff shows a customer nothing but own tickets', async () => {
     const { items } = (await jane.get(`/service-tickets?cursor=${await cursorOf(mike)}`)).body
-    expect(new Set(items.map((one: any) => one.customer_id))).toEqual(new Set([jane.id]))
+    expect(new Set(items.map((one: { customer_id: number }) => one.customer_id))).toEqual(new Set([jane.id]))
   })
 
   it.each([

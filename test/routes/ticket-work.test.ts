@@ -1,6 +1,14 @@
 /** Work on a ticket: mechanics, parts and their stock, deleting; what may happen once does so once. */
 import { beforeAll, describe, expect, it } from 'vitest'
-import { admin, anonymous, customer, mechanic, type Person, uniqueEmail } from '../support/client.ts'
+import {
+  type Answer,
+  admin,
+  anonymous,
+  customer,
+  mechanic,
+  type Person,
+  uniqueEmail,
+} from '../support/client.ts'
 import { undocumentedAnswers } from '../support/openapi.ts'
 import { beforeRoundTrip, passTime } from '../support/production-limits.ts'
 import { testEnv } from '../support/test-env.ts'
@@ -35,7 +43,10 @@ const eventsOf = async (ticketId: number) => {
   return results
 }
 const namesOf = async (ticketId: number) => (await eventsOf(ticketId)).map(({ event }) => event)
-const told = ({ status, body }: { status: number; body: any }) => [status, body.error ?? body.message]
+const told = ({ status, body }: { status: number; body: Answer['body'] }) => [
+  status,
+  body.error ?? body.message,
+]
 
 describe('a mechanic', () => {
   it('is assigned and removed, each once, with the old texts', async () => {
@@ -154,7 +165,7 @@ describe('an edit', () => {
         errors: {},
       },
     ])
-    expect(whole.body.service_ticket.mechanics.map(({ name }: any) => name)).toEqual(['B', 'C'])
+    expect(whole.body.service_ticket.mechanics.map(({ name }: { name: string }) => name)).toEqual(['B', 'C'])
     const part = await boss.put(`${path}/`, { add_ids: [second, first], remove_ids: [999_999, first, third] })
     expect([part.status, part.body.message, part.body.changes_made, part.body.errors]).toEqual([
       207,
@@ -224,7 +235,7 @@ describe('an edit', () => {
       200,
       `Processed 40 mechanic changes for ticket ${ticket.id}`,
     ])
-    expect(answer.body.service_ticket.mechanics.map(({ id }: any) => id)).toEqual(ids.slice(20))
+    expect(answer.body.service_ticket.mechanics.map(({ id }: { id: number }) => id)).toEqual(ids.slice(20))
   })
 })
 
@@ -252,7 +263,7 @@ describe('a part', () => {
       expect((await reader.get(`/service-tickets/${ticket.id}`)).body.parts).toEqual(parts)
     }
     const own = (await john.get('/customers/my-tickets')).body.tickets
-    expect(own.find(({ id }: any) => id === ticket.id).parts).toEqual(parts)
+    expect(own.find(({ id }: { id: number }) => id === ticket.id).parts).toEqual(parts)
     expect(
       told(await mike.post(`/service-tickets/${ticket.id}/inventory`, { inventory_id: pads.id })),
     ).toEqual([400, 'Inventory item already added to this service ticket'])

@@ -1,10 +1,11 @@
 /** An audit log to tamper with: genuine rows in any number, seals, and a look at what the check says. */
+import { applyD1Migrations, reset } from 'cloudflare:test'
 import { expect } from 'vitest'
 import { type SignedAuditEvent, signAuditEvent } from '../../src/audit/queries.ts'
 import { loadKeys } from '../../src/platform/keys.ts'
 import { parseSettings } from '../../src/platform/settings.ts'
-import type { Person } from './client.ts'
-import { runCron } from './cron.ts'
+import { admin, type Person } from './client.ts'
+import { runCron, seeKeys } from './cron.ts'
 import { dropKvCache, logLines, passTime } from './production-limits.ts'
 import { testEnv } from './test-env.ts'
 
@@ -102,4 +103,33 @@ export async function expectFound(boss: Person, firstBadId: number | null, reaso
     reason,
     firstBadId,
   ])
+}
+
+/**
+ * An empty database with a log in it: seals that hold rows 1 to 20 and 21 to 30, and five rows that no seal holds.
+ * Gives an admin who may check it.
+ */
+export async function layDownLog(): Promise<Person> {
+  await reset()
+  dropKvCache()
+  await applyD1Migrations(testEnv.DB, testEnv.TEST_MIGRATIONS)
+  const boss = await admin()
+  await seeKeys()
+  await signRows(20 - (await number('SELECT count(*) AS n FROM audit_events')))
+  await seal()
+  await signRows(10)
+  await seal()
+  await signRows(5)
+  return boss
+}
+
+/** What the log says of a thing of the shop: events that begin so, with this id under this name in their details. */
+export async function eventsAbout(kind: string, member: string, id: number) {
+  const { results } = await testEnv.DB.prepare(
+    `SELECT event, actor_id, details FROM audit_events
+     WHERE event LIKE ?1 || '.%' AND json_extract(details, '$.' || ?2) = ?3 ORDER BY id`,
+  )
+    .bind(kind, member, id)
+    .all<{ event: string; actor_id: number; details: string }>()
+  return results
 }

@@ -316,7 +316,7 @@ describe('S89: other people', () => {
     await mike.post('/service-tickets', { ...newTicket(), customer_id: jane.id })
     for (const query of ['', `?customer_id=${john.id}`, '?limit=100', '?status=open']) {
       const { items } = (await jane.get(`/service-tickets${query}`)).body
-      expect(items.map((one: any) => one.customer_id)).toEqual([jane.id])
+      expect(items.map((one: { customer_id: number }) => one.customer_id)).toEqual([jane.id])
     }
   })
 })

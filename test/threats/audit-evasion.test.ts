@@ -1,10 +1,9 @@
-/** S112: somebody with the database in hand keeps the check, the sealing or the retention from seeing what they did. */
-import { applyD1Migrations, reset } from 'cloudflare:test'
 import { beforeEach, describe, expect, it } from 'vitest'
 import {
   alertsOf,
   dropTriggers,
   expectFound as expectFoundBy,
+  layDownLog,
   MARK,
   number,
   run,
@@ -13,7 +12,6 @@ import {
   verifyAs,
 } from '../support/audit-log.ts'
 import { admin, type Person } from '../support/client.ts'
-import { seeKeys } from '../support/cron.ts'
 import { dropKvCache, kv, passTime } from '../support/production-limits.ts'
 import { testEnv } from '../support/test-env.ts'
 
@@ -27,16 +25,7 @@ const sealedThrough = () => number('SELECT max(through_id) AS n FROM audit_seals
 
 /** Seals that hold rows 1 to 20 and 21 to 30, and five rows that no seal holds. */
 beforeEach(async () => {
-  await reset()
-  dropKvCache()
-  await applyD1Migrations(testEnv.DB, testEnv.TEST_MIGRATIONS)
-  boss = await admin()
-  await seeKeys()
-  await signRows(20 - (await number('SELECT count(*) AS n FROM audit_events')))
-  await seal()
-  await signRows(10)
-  await seal()
-  await signRows(5)
+  boss = await layDownLog()
 })
 
 describe('S112: a seal put in by hand', () => {

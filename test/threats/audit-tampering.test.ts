@@ -6,6 +6,7 @@ import { randomBytes } from '../../src/crypto/random.ts'
 import {
   dropTriggers,
   expectFound as expectFoundBy,
+  layDownLog,
   MARK,
   number,
   run,
@@ -13,8 +14,8 @@ import {
   signRows,
   verifyAs,
 } from '../support/audit-log.ts'
-import { admin, caller, type Person } from '../support/client.ts'
-import { runCron, seeKeys } from '../support/cron.ts'
+import { caller, type Person } from '../support/client.ts'
+import { runCron } from '../support/cron.ts'
 import { dropKvCache, kv, logLines, passTime } from '../support/production-limits.ts'
 import { withSettings } from '../support/settings.ts'
 import { testEnv } from '../support/test-env.ts'
@@ -25,16 +26,7 @@ const verify = () => verifyAs(boss)
 const expectFound = (firstBadId: number | null, reason: string) => expectFoundBy(boss, firstBadId, reason)
 
 beforeEach(async () => {
-  await reset()
-  dropKvCache()
-  await applyD1Migrations(testEnv.DB, testEnv.TEST_MIGRATIONS)
-  boss = await admin()
-  await seeKeys()
-  await signRows(20 - (await number('SELECT count(*) AS n FROM audit_events')))
-  await seal()
-  await signRows(10)
-  await seal()
-  await signRows(5)
+  boss = await layDownLog()
   await dropTriggers()
   expect(await verify()).toEqual({ ok: true, checked: 35, sealed_through: 30, first_bad_id: null })
 })
@@ -242,6 +234,6 @@ describe('a long log', () => {
 it('a row whose details are no JSON does not keep the log from being read', async () => {
   await run("UPDATE audit_events SET details = '{' WHERE id = 31")
   const list = await boss.get('/admin/audit-events')
-  expect(list.body.items.find(({ id }: any) => id === 31).details).toEqual({ unreadable: '{' })
+  expect(list.body.items.find(({ id }: { id: number }) => id === 31).details).toEqual({ unreadable: '{' })
   expect((await caller(boss.token).get('/admin/audit-events/export')).text).toContain('"unreadable":"{"')
 })

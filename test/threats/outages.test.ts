@@ -13,6 +13,7 @@ import {
   registration,
   signedIn,
 } from '../support/client.ts'
+import { readDocument } from '../support/openapi.ts'
 import {
   beforeRoundTrip,
   d1,
@@ -107,15 +108,16 @@ interface Operation {
 
 /** Every documented operation, asked as an admin where it needs a token, with its documented example or a genuine token. */
 async function operations(): Promise<Operation[]> {
-  const { paths } = (await anonymous().get('/openapi.json')).body
-  return Object.entries<any>(paths).flatMap(([path, methods]) =>
-    Object.entries<any>(methods).map(([method, operation]) => {
+  const { paths } = await readDocument()
+  return Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => {
       const json = operation.requestBody?.content['application/json']
-      const unavailable = operation.responses['503']?.content['application/problem+json'].examples.unavailable
-      const person = operation.security ? boss : anonymous()
+      const unavailable =
+        operation.responses['503']?.content['application/problem+json']?.examples?.['unavailable']
+      const person = operation.security.length > 0 ? boss : anonymous()
       const call = person[method as 'get'] as Person['post']
       const url = path.replace(/\{[^}]+\}/g, '1')
-      const example = json?.example ?? json?.schema?.example
+      const example = json?.example ?? json?.schema.example
       const body = path === '/auth/refresh' ? { refresh_token: boss.refreshToken } : example
       return {
         name: `${method} ${path}`,
