@@ -25,14 +25,6 @@ export interface Profile {
   readonly phoneNumber: string | null
 }
 
-/** The profile and password hash that belong to a canonical e-mail address. */
-export function findCredentials(db: Database, emailCanonical: string) {
-  return db
-    .select({ ...profileColumns, passwordHash: accounts.passwordHash })
-    .from(accounts)
-    .where(eq(accounts.emailCanonical, emailCanonical))
-}
-
 export function findPasswordHash(db: Database, id: number) {
   return db.select({ passwordHash: accounts.passwordHash }).from(accounts).where(eq(accounts.id, id))
 }

@@ -198,7 +198,10 @@ export async function recordAddressFailure(scope: RequestScope, place: Place): P
 export function clearFailures({ db }: RequestScope, { attempt, tally }: Place, when: SQL) {
   const { key, accountId } = tally
   const keys = [key, accountId === null ? null : accountKey(accountId)].filter((one) => one !== null)
-  return [deleteAttempt(db, attempt.id, when), deleteThrottles(db, keys, when)]
+  const given = deleteAttempt(db, attempt.id, when)
+  // One count, and nothing in it: what others count beside this attempt comes after its success.
+  if (keys.every((one) => one === key) && tally.failures === 0) return [given]
+  return [given, deleteThrottles(db, keys, when)]
 }
 
 /** Announces how things stand after a success. */

@@ -85,7 +85,11 @@ export function insertSession(db: Database, session: NewSession, origin: Request
         ${now}, ${origin.address ?? null}, ${origin.userAgent ?? null}, ${origin.country ?? null}, ${origin.city ?? null}, '["password"]', ${session.deviceId}
       FROM ${accounts}
       WHERE id = ${session.accountId} AND password_hash = ${session.checkedHash} AND status = 'active'`)
-    .returning({ id: sessions.id })
+    .returning({
+      // With this one.
+      held: sql<number>`(SELECT count(*) FROM ${sessions} AS held
+        WHERE held.account_id = ${session.accountId} AND held.expires_at > ${now})`.as('held'),
+    })
 }
 
 /** The person has proved again who they are, under a condition. */

@@ -2,7 +2,7 @@
  * Opening a session once the person is known: one batch with the session, its device, and what follows from
  * both. Everything hangs on the session's insert, which holds only if the account still is what was checked.
  */
-import { and, type SQL } from 'drizzle-orm'
+import { and, type SQL, sql } from 'drizzle-orm'
 import type { BatchItem } from 'drizzle-orm/batch'
 import { updateRehashedPassword } from '../accounts/queries.ts'
 import type { AuditEventName, AuditFacts } from '../audit/events.ts'
@@ -13,8 +13,20 @@ import { randomBytes, randomId } from '../crypto/random.ts'
 import { answered, previousChangedOne, previousChangedSome } from '../platform/database.ts'
 import type { RequestScope } from '../platform/request-scope.ts'
 import { type EndedSession, markEnded } from '../sessions/blacklist.ts'
-import { deleteSurplusDevices, insertCountry, isNoDevice, saveDevice } from '../sessions/device-queries.ts'
-import { deleteSessionsOf, deleteSurplusSessions, insertSession, isLiveSession } from '../sessions/queries.ts'
+import {
+  deleteSurplusDevices,
+  insertCountry,
+  isNoDevice,
+  MAX_DEVICES,
+  saveDevice,
+} from '../sessions/device-queries.ts'
+import {
+  deleteSessionsOf,
+  deleteSurplusSessions,
+  insertSession,
+  isLiveSession,
+  MAX_SESSIONS,
+} from '../sessions/queries.ts'
 import { nameAgent } from '../sessions/user-agent.ts'
 
 /** What was checked before, and must still be so. */
@@ -27,6 +39,8 @@ export interface Checked {
   readonly deviceId: string | undefined
   /** The session that this browser came with; nothing of its holder is left to end it later. */
   readonly replaces: string | undefined
+  /** What the account had when it was read. */
+  readonly held: { readonly sessions: number; readonly devices: number }
   /** What a success ends, under the condition that the session was opened. */
   readonly clear: (isOpened: SQL) => readonly BatchItem<'sqlite'>[]
 }
@@ -53,24 +67,57 @@ export async function openSession(scope: RequestScope, checked: Checked): Promis
   }
   const sign = signFor(scope, checked.accountId, opened.sessionId)
   const succeeded = await sign('sign_in.succeeded', { methods: ['password'] })
-  const surplus = await sign('session.ended', { by: 'limit' })
-  const replaced = await replacing(scope, checked, sign, isRecorded(succeeded))
-  const [inserted, , ended, , ...rest] = await answered(
+  const isOpened = isRecorded(succeeded)
+  const ending = [
+    ...(await replacing(scope, checked, sign, isOpened)),
+    // Counted ahead, for a sign-in that ends nothing should not pay for asking.
+    ...(checked.held.sessions >= MAX_SESSIONS ? await endingSurplus(scope, session, sign, isOpened) : []),
+  ]
+  const [[inserted], , ...rest] = await answered(
     db.batch([
       insertSession(db, session, facts),
       insertAuditEvent(db, succeeded, isLiveSession(session.id, facts.now)),
-      deleteSurplusSessions(db, session, facts.now, isRecorded(succeeded)),
-      insertAuditEvent(db, surplus, previousChangedSome),
-      ...replaced,
-      ...(await rehashing(scope, checked, sign, isRecorded(succeeded))),
-      ...(await notingDevice(scope, session, opened.deviceToken, sign, isRecorded(succeeded))),
-      ...(await notingCountry(scope, checked.accountId, sign, isRecorded(succeeded))),
-      ...checked.clear(isRecorded(succeeded)),
+      ...ending,
+      ...(await rehashing(scope, checked, sign, isOpened)),
+      ...(await notingDevice(scope, { session, checked, token: opened.deviceToken }, sign, isOpened)),
+      ...(await notingCountry(scope, checked.accountId, sign, isOpened)),
+      ...checked.clear(isOpened),
     ]),
   )
-  const alsoEnded = replaced.length > 0 ? (rest[0] as EndedSession[]) : []
-  scope.waitUntil(markEnded(scope.kv, [...ended, ...alsoEnded], 'session_ended', facts.now))
-  return inserted.length === 1 ? opened : undefined
+  if (!inserted) return undefined
+  markEndedBy(scope, rest.slice(0, ending.length))
+  // Others signed in since they were counted.
+  if (checked.held.sessions < MAX_SESSIONS && inserted.held > MAX_SESSIONS) {
+    markEndedBy(scope, await endSurplus(scope, session, sign))
+  }
+  return opened
+}
+
+type Opening = { readonly id: string; readonly accountId: number; readonly deviceId: string }
+
+async function endSurplus(scope: RequestScope, session: Opening, sign: Sign) {
+  const [first, ...others] = await endingSurplus(scope, session, sign, sql`true`)
+  return answered(scope.db.batch([first, ...others]))
+}
+
+/** Each second one of these results is of an audit event. */
+function markEndedBy(scope: RequestScope, results: readonly unknown[]): void {
+  const ended = results.filter((_, i) => i % 2 === 0) as EndedSession[][]
+  scope.waitUntil(markEnded(scope.kv, ended.flat(), 'session_ended', scope.facts.now))
+}
+
+/** Ends what the account has too many of. */
+async function endingSurplus(
+  { db, facts }: RequestScope,
+  session: Opening,
+  sign: Sign,
+  when: SQL,
+): Promise<[BatchItem<'sqlite'>, BatchItem<'sqlite'>]> {
+  const event = await sign('session.ended', { by: 'limit' })
+  return [
+    deleteSurplusSessions(db, session, facts.now, when),
+    insertAuditEvent(db, event, previousChangedSome),
+  ]
 }
 
 type Sign = <Name extends AuditEventName>(
@@ -117,18 +164,20 @@ async function rehashing(
 
 async function notingDevice(
   { db, facts }: RequestScope,
-  { accountId, deviceId }: { readonly accountId: number; readonly deviceId: string },
-  token: string,
+  noted: { readonly session: Opening; readonly checked: Checked; readonly token: string },
   sign: Sign,
   when: SQL,
 ): Promise<Statements> {
-  const device = { id: deviceId, accountId, tokenHash: await hashToken(token), ...nameAgent(facts.userAgent) }
+  const { accountId, deviceId } = noted.session
+  const tokenHash = await hashToken(noted.token)
+  const device = { id: deviceId, accountId, tokenHash, ...nameAgent(facts.userAgent) }
   const event = await sign('device.added', { device_id: deviceId })
   return [
     // Ahead of the device. One that was looked up is new as well if it has been forgotten since.
     insertAuditEvent(db, event, and(when, isNoDevice(deviceId))),
     saveDevice(db, device, facts, when),
-    deleteSurplusDevices(db, accountId, when),
+    // What sign-ins at the same moment add is for the next one to remove.
+    ...(noted.checked.held.devices >= MAX_DEVICES ? [deleteSurplusDevices(db, accountId, when)] : []),
   ]
 }
 

@@ -1,11 +1,31 @@
 /** Whose attempt a sign-in is. */
-import { type SQL, sql } from 'drizzle-orm'
+import { eq, type SQL, sql } from 'drizzle-orm'
+import { profileColumns } from '../accounts/queries.ts'
 import { accounts } from '../accounts/tables.ts'
 import { hasFailures } from '../limits/queries.ts'
 import { throttles } from '../limits/tables.ts'
 import type { Database } from '../platform/database.ts'
 import { DEVICE_KNOWN_SECONDS } from '../sessions/device-queries.ts'
-import { devices } from '../sessions/tables.ts'
+import { devices, sessions } from '../sessions/tables.ts'
+
+/** Who has this canonical e-mail address, the password hash to check, and what the account has of sessions and devices. */
+export function findSigner(db: Database, emailCanonical: string, now: number) {
+  const live = sql`FROM ${sessions} AS held WHERE held.account_id = ${accounts}.id AND held.expires_at > ${now}`
+  return db
+    .select({
+      ...profileColumns,
+      passwordHash: accounts.passwordHash,
+      sessionCount: sql<number>`(SELECT count(*) ${live})`.as('session_count'),
+      deviceCount:
+        sql<number>`(SELECT count(*) FROM ${devices} AS held WHERE held.account_id = ${accounts}.id)`.as(
+          'device_count',
+        ),
+    })
+    .from(accounts)
+    .where(eq(accounts.emailCanonical, emailCanonical))
+}
+
+export type Signer = Awaited<ReturnType<typeof findSigner>>[number]
 
 interface SignInSubject {
   readonly emailCanonical: string

@@ -6,7 +6,7 @@
 import { sql } from 'drizzle-orm'
 import type { BatchItem } from 'drizzle-orm/batch'
 import { canonicalEmail } from '../accounts/email-address.ts'
-import { findCredentials, type Profile } from '../accounts/queries.ts'
+import type { Profile } from '../accounts/queries.ts'
 import type { SignInFailure } from '../audit/events.ts'
 import { insertAuditEvent, signAuditEvent } from '../audit/queries.ts'
 import { hashToken, hmacSha256 } from '../crypto/digest.ts'
@@ -30,7 +30,7 @@ import type { RequestScope } from '../platform/request-scope.ts'
 import { SESSION_IDLE_SECONDS } from '../sessions/queries.ts'
 import { issuePair, type TokenPair } from '../sessions/refresh.ts'
 import { openSession } from './open-session.ts'
-import { forgetDeviceTokens, signInSubject } from './queries.ts'
+import { findSigner, forgetDeviceTokens, type Signer, signInSubject } from './queries.ts'
 
 export interface SignedIn {
   readonly account: Profile
@@ -51,8 +51,6 @@ export interface Credentials {
   readonly replaces?: string | undefined
 }
 
-type Account = Awaited<ReturnType<typeof findCredentials>>[number]
-
 /**
  * Opens a session.
  * @throws Problem `too_many_requests`, `invalid_credentials`, `account_suspended` (only when the password is
@@ -71,7 +69,7 @@ export async function signIn(scope: RequestScope, credentials: Credentials): Pro
   })
   const attempt = beginAttempt(scope, 'login', subject)
   const [tally, taken, [account]] = await answered(
-    db.batch([...takePlace(db, attempt), findCredentials(db, emailCanonical)]),
+    db.batch([...takePlace(db, attempt), findSigner(db, emailCanonical, scope.facts.now)]),
   )
   const place = admit(scope, 'login', attempt, tally, taken)
   return checkAndOpen(scope, credentials, place, account)
@@ -87,7 +85,7 @@ async function checkAndOpen(
   scope: RequestScope,
   credentials: Credentials,
   place: Place,
-  account: Account | undefined,
+  account: Signer | undefined,
   isRetry = false,
 ): Promise<SignedIn> {
   const { door, email, password } = credentials
@@ -113,12 +111,13 @@ async function checkAndOpen(
     rehash: verdict.rehash,
     deviceId: place.tally.deviceId ?? undefined,
     replaces: credentials.replaces,
+    held: { sessions: account.sessionCount, devices: account.deviceCount },
     clear: (isOpened) => clearFailures(scope, place, isOpened),
   })
   if (!opened && isRetry) return failSignIn(scope, place, 'account_changed')
   if (!opened) {
     // Another sign-in of the same person may have made the hash anew meanwhile; whatever it was, look again.
-    const [then] = await answered(findCredentials(scope.db, canonicalEmail(email) ?? ''))
+    const [then] = await answered(findSigner(scope.db, canonicalEmail(email) ?? '', scope.facts.now))
     // The address may be another account's by now, and place and device are not.
     if (then?.id !== account.id) return failSignIn(scope, place, 'account_changed')
     return checkAndOpen(scope, credentials, place, then, true)
@@ -136,7 +135,7 @@ function findObstacle(
   scope: RequestScope,
   place: Place,
   door: Door,
-  account: Account | undefined,
+  account: Signer | undefined,
 ): SignInFailure | undefined {
   if (isPasswordDisabled(scope, place)) return 'password_disabled'
   return door === 'customers' && account && account.role !== 'customer' ? 'not_a_customer' : undefined

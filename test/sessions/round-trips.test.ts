@@ -1,6 +1,8 @@
 /** What each request costs, counted: calls of D1 and KV, and key derivations, which must not tell accounts apart. */
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { forgetMarks } from '../../src/sessions/blacklist.ts'
+import { MAX_DEVICES } from '../../src/sessions/device-queries.ts'
+import { MAX_SESSIONS } from '../../src/sessions/queries.ts'
 import {
   type Answer,
   admin,
@@ -154,6 +156,33 @@ describe('requests that change something', () => {
         expect(cost).toEqual({ d1: 2, kvReads, kvWrites: 0, work: ONE_PASSWORD })
       }
     }
+  })
+
+  it('S55: sign-in costs no more where it ends the oldest of 20 sessions and the oldest of 50 devices', async () => {
+    const person = await customer()
+    const fill = (row: string) =>
+      testEnv.DB.prepare(
+        row.replace(
+          'SELECT',
+          'WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60) SELECT',
+        ),
+      ).bind(person.id, String(person.id))
+    await testEnv.DB.batch([
+      fill(`INSERT INTO devices (id, account_id, first_seen_at, last_seen_at)
+        SELECT 'd-' || ?2 || '-' || i, ?1, i, i FROM n`),
+      fill(`INSERT INTO sessions (id, account_id, created_at, authenticated_at, expires_at)
+        SELECT 's-' || ?2 || '-' || i, ?1, i, i, 9999999999 FROM n`),
+    ])
+    const login = { email: person.email, password: PASSWORD }
+    const { answer, d1: calls } = await costOf(() => anonymous().post('/auth/login', login))
+    expect([answer.status, calls]).toEqual([200, 2])
+    const left = await testEnv.DB.prepare(
+      `SELECT (SELECT count(*) FROM sessions WHERE account_id = ?1) AS sessions,
+        (SELECT count(*) FROM devices WHERE account_id = ?1) AS devices`,
+    )
+      .bind(person.id)
+      .first()
+    expect(left).toEqual({ sessions: MAX_SESSIONS, devices: MAX_DEVICES })
   })
 
   it('a refresh costs two D1 calls, as does a repeat within the grace time', async () => {
