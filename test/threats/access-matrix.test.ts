@@ -32,7 +32,7 @@ const COLUMNS = [
 type Column = (typeof COLUMNS)[number]
 type Statuses = [number, number, number, number, number, number, number]
 
-/** `{id}` is the customer's own id, or the id of the customer's own ticket, of a mechanic, of an item. In the order of COLUMNS. */
+/** `{id}` is the customer's own id, or that of the customer's own session, device, token or ticket, of a mechanic, of an item. In the order of COLUMNS. */
 const MATRIX: Record<string, Statuses> = {
   'GET /': [200, 200, 200, 200, 200, 200, 200],
   'GET /health': [200, 200, 200, 200, 200, 200, 200],
@@ -45,17 +45,17 @@ const MATRIX: Record<string, Statuses> = {
   'POST /auth/refresh': [401, 401, 401, 401, 401, 401, 401],
   'GET /auth/sessions': [401, 200, 200, 200, 200, 401, 403],
   'DELETE /auth/sessions': [401, 200, 200, 200, 200, 401, 403],
-  'DELETE /auth/sessions/{id}': [401, 404, 404, 404, 404, 401, 403],
+  'DELETE /auth/sessions/{id}': [401, 200, 404, 404, 404, 401, 403],
   'GET /auth/csrf': [401, 200, 200, 200, 200, 401, 403],
   'GET /auth/devices': [401, 200, 200, 200, 200, 401, 403],
-  'PATCH /auth/devices/{id}': [401, 404, 404, 404, 404, 401, 403],
-  'DELETE /auth/devices/{id}': [401, 404, 404, 404, 404, 401, 403],
+  'PATCH /auth/devices/{id}': [401, 200, 404, 404, 404, 401, 403],
+  'DELETE /auth/devices/{id}': [401, 200, 404, 404, 404, 401, 403],
   'POST /auth/step-up': [401, 200, 200, 200, 200, 401, 403],
   'POST /auth/logout': [401, 200, 200, 200, 200, 401, 403],
   'POST /auth/password/reset': [400, 400, 400, 400, 400, 400, 400],
   'POST /auth/tokens': [401, 201, 201, 201, 201, 401, 403],
   'GET /auth/tokens': [401, 200, 200, 200, 200, 401, 403],
-  'DELETE /auth/tokens/{id}': [401, 404, 404, 404, 404, 401, 403],
+  'DELETE /auth/tokens/{id}': [401, 200, 404, 404, 404, 401, 403],
   'POST /auth/introspect': [401, 403, 403, 403, 200, 401, 403],
   'GET /auth/me': [401, 200, 200, 200, 200, 401, 403],
   'PATCH /auth/me': [401, 200, 200, 200, 200, 401, 403],
@@ -166,7 +166,7 @@ function idOf(pattern: string): number {
   return pattern.startsWith('/service-tickets') ? ticketId : john.id
 }
 
-function pathOf(pattern: string, id: number): string {
+function pathOf(pattern: string, id: number | string): string {
   return pattern
     .replace('{id}', String(id))
     .replace('{mechanic_id}', String(mechanicId))
@@ -174,11 +174,30 @@ function pathOf(pattern: string, id: number): string {
     .replace('{code}', 'forbidden')
 }
 
+/** Things of the customer, by their path; each stands until one of the columns is allowed to end it. */
+const ownThings = new Map<string, string>()
+
+async function idOfOwn(kind: string): Promise<string> {
+  const id = ownThings.get(kind) ?? (await makeOwn(kind))
+  ownThings.set(kind, id)
+  return id
+}
+
+async function makeOwn(kind: string): Promise<string> {
+  if (kind === 'tokens') return (await program(john, 'profile:read')).tokenId
+  const session = await signedIn(john.email, john.password)
+  const { items } = (await session.get('/auth/sessions')).body
+  const { id, device } = items.find(({ current }: { current: boolean }) => current)
+  return kind === 'devices' ? device.id : id
+}
+
 /** Calls an operation as one of the columns; what would end a persona is done to a person of its own. */
 async function callAs(column: Column, operation: string): Promise<Answer> {
   const [method = '', pattern = ''] = operation.split(' ')
   let person = personOf(column)
-  let id = idOf(pattern)
+  let id: number | string = idOf(pattern)
+  const [, kindOfOwn] = /^\/auth\/(sessions|devices|tokens)\/\{id\}$/.exec(pattern) ?? []
+  if (kindOfOwn) id = await idOfOwn(kindOfOwn)
   if (operation === 'DELETE /customers/{id}') {
     const victim = await customer()
     id = victim.id
@@ -199,6 +218,7 @@ async function callAs(column: Column, operation: string): Promise<Answer> {
   const path = pathOf(pattern, id)
   const call = by[method.toLowerCase() as 'post' | 'put' | 'patch' | 'delete']
   const answer = await (method === 'GET' ? by.get(path) : call(path, BODIES[operation]?.(person)))
+  if (kindOfOwn && method === 'DELETE' && answer.status === 200) ownThings.delete(kindOfOwn)
   answers.push(answer)
   return answer
 }
