@@ -2,11 +2,9 @@
 import { join } from 'node:path'
 import { root } from '../../scripts/checkout.mjs'
 import { buildBundle } from '../harness/bundle.ts'
-import type { Ask } from '../harness/load.ts'
 import { applyMigrations, type ServedWorker, serveWorker } from '../harness/served-worker.ts'
 import { type Figure, median, summarize } from '../harness/statistics.ts'
 import {
-  askPeerForSession,
   askPeerToSignIn,
   askPeerToSignUp,
   type CountedPeerRoute,
@@ -17,15 +15,16 @@ import {
   serveBetterAuth,
   signUpPeer,
 } from './better-auth.ts'
-import { divide, measureCpuInTurns } from './cpu.ts'
+import { divide } from './cpu.ts'
 import type { Plan } from './plan.ts'
+import { barePeerRead, bareRead, measureReads, type Peer, type Shop, userAt } from './reads.ts'
 import {
-  askForTickets,
   askToRegister,
   askToSignIn,
-  bearer,
+  makeApiToken,
   type Person,
   register,
+  registerAdmin,
   seedCustomers,
   signIn,
 } from './shop.ts'
@@ -43,19 +42,6 @@ const SIGNERS = 500
 
 /** Calls of 50,000 iterations that one derivation has. */
 const CALLS = 12
-
-interface Shop {
-  readonly worker: ServedWorker
-  readonly people: Person[]
-  readonly peopleOfLarge: Person[]
-  /** Another account each time. */
-  readonly askForNextSignIn: () => Ask
-}
-
-interface Peer {
-  readonly worker: ServedWorker
-  readonly users: PeerUser[]
-}
 
 export interface Measured {
   readonly routes: CountedRoute[]
@@ -127,10 +113,13 @@ async function openShop(worker: ServedWorker, plan: Plan, say: Say): Promise<Sho
     return { people, emails }
   }
   const { people, emails } = await open('DB', plan.smallCustomers)
+  const admin = await registerAdmin(worker, 'owner@shop.test')
+  const apiTokens: string[] = []
+  for (const person of people) apiTokens.push(await makeApiToken(worker, person, ['tickets:read']))
   const { people: peopleOfLarge } = await open('DB_LARGE', plan.largeCustomers)
   let signIns = 0
   const askForNextSignIn = () => askToSignIn(worker, emails[signIns++ % SIGNERS] ?? '')
-  return { worker, people, peopleOfLarge, askForNextSignIn }
+  return { worker, people, peopleOfLarge, admin, apiTokens, askForNextSignIn }
 }
 
 async function openPeer(worker: ServedWorker): Promise<Peer> {
@@ -139,45 +128,6 @@ async function openPeer(worker: ServedWorker): Promise<Peer> {
     users.push(await signUpPeer(worker, `user-${index}@shop.test`))
   }
   return { worker, users }
-}
-
-function userAt<User>(users: readonly User[], index: number): User {
-  const user = users[index % users.length]
-  if (user === undefined) throw new Error('nobody is signed in')
-  return user
-}
-
-const bareRead = ({ worker, people }: Shop, index: number): Ask => ({
-  origin: worker.origin,
-  path: `/bench/read?id=${userAt(people, index).id}`,
-})
-
-const barePeerRead = ({ worker, users }: Peer, index: number): Ask => ({
-  origin: worker.origin,
-  path: `/bench/read?table=user&id=${userAt(users, index).id}`,
-})
-
-async function measureReads(shop: Shop, peer: Peer, plan: Plan) {
-  const { worker, people, peopleOfLarge } = shop
-  const size = { rounds: plan.cpuRounds, count: plan.cpuRequests }
-  const own = await measureCpuInTurns(worker, size, {
-    bareRead: (index) => bareRead(shop, index),
-    tickets: (index) => askForTickets(worker, userAt(people, index)),
-    me: (index) => ({ origin: worker.origin, path: '/auth/me', headers: bearer(userAt(people, index)) }),
-    ticketsOfLarge: (index) => askForTickets(worker, userAt(peopleOfLarge, index), 'DB_LARGE'),
-  })
-  const peers = await measureCpuInTurns(peer.worker, size, {
-    bareRead: (index) => barePeerRead(peer, index),
-    session: (index) => askPeerForSession(peer.worker, userAt(peer.users, index)),
-  })
-  return {
-    bareReadMs: summarize(own.bareRead),
-    ticketsMs: summarize(own.tickets),
-    ticketsToBareRead: summarize(divide(own.tickets, own.bareRead)),
-    meToBareRead: summarize(divide(own.me, own.bareRead)),
-    largeToSmall: summarize(divide(own.ticketsOfLarge, own.tickets)),
-    peerSessionToBareRead: summarize(divide(peers.session, peers.bareRead)),
-  }
 }
 
 async function measureSignIns({ worker, askForNextSignIn }: Shop, peer: Peer, plan: Plan) {

@@ -61,6 +61,26 @@ export async function signIn(worker: ServedWorker, email: string, binding: Bindi
   return { id: account.id, email, token, refreshToken, sessionId: sid }
 }
 
+/** Registers somebody, whom the database then makes an admin, and signs in. */
+export async function registerAdmin(worker: ServedWorker, email: string): Promise<Person> {
+  const id = await register(worker, email)
+  const database = await worker.database('DB')
+  await database.prepare("UPDATE accounts SET role = 'admin' WHERE id = ?").bind(id).run()
+  return signIn(worker, email)
+}
+
+/** Gives the API token that a person makes for a program. */
+export async function makeApiToken(worker: ServedWorker, owner: Person, scopes: string[]): Promise<string> {
+  const answer = await sendOk({
+    origin: worker.origin,
+    path: '/auth/tokens',
+    method: 'POST',
+    headers: bearer(owner),
+    body: { name: 'Till', scopes, expires_in_days: 1 },
+  })
+  return JSON.parse(answer.text).token
+}
+
 export function askForTickets(worker: ServedWorker, person: Person, binding: Binding = 'DB'): Ask {
   return { origin: worker.origin, path: '/customers/my-tickets', headers: bearer(person, binding) }
 }

@@ -2,7 +2,7 @@
 import { type Ask, send } from '../harness/load.ts'
 import type { ServedWorker } from '../harness/served-worker.ts'
 import type { StorageCalls } from '../worker/counting.ts'
-import { askForTickets, bearer, PASSWORD, register, signIn } from './shop.ts'
+import { askForTickets, bearer, makeApiToken, PASSWORD, register, registerAdmin, signIn } from './shop.ts'
 
 export interface CountedRoute {
   readonly route: string
@@ -50,13 +50,10 @@ export async function countOne(
 
 async function listSteps(worker: ServedWorker): Promise<Step[]> {
   const email = 'counted@shop.test'
-  const adminEmail = 'admin@shop.test'
   await register(worker, email)
-  const adminId = await register(worker, adminEmail)
-  const database = await worker.database('DB')
-  await database.prepare('UPDATE accounts SET role = ? WHERE id = ?').bind('admin', adminId).run()
-  const admin = await signIn(worker, adminEmail)
+  const admin = await registerAdmin(worker, 'admin@shop.test')
   const person = await signIn(worker, email)
+  const apiToken = await makeApiToken(worker, person, ['tickets:read'])
   const leaver = await signIn(worker, email)
   // Ended by another edge, as this isolate sees it: all it can find is the mark.
   const marked = await signIn(worker, email)
@@ -65,6 +62,7 @@ async function listSteps(worker: ServedWorker): Promise<Step[]> {
   const newcomer = { first_name: 'Nils', last_name: 'Berg', email: 'nils@shop.test', password: PASSWORD }
   return [
     ...readingSteps(askForTickets(worker, person), own, bearer(person), bearer(admin)),
+    ...apiTokenSteps({ Authorization: `Bearer ${apiToken}` }),
     ...signInSteps(email),
     {
       route: 'POST /customers/ (register)',
@@ -164,5 +162,15 @@ function readingSteps(tickets: Ask, own: string, person: Headers, admin: Headers
     read('GET /customers/ as admin', '/customers/', admin, 2),
     read('GET /service-tickets, own', '/service-tickets', person, 2),
     read('GET /service-tickets as admin', '/service-tickets', admin, 2),
+    read('GET /service-tickets, 100 as admin', '/service-tickets?limit=100', admin, 2),
+  ]
+}
+
+/** The first use writes when it was, after the answer. */
+function apiTokenSteps(headers: Headers): Step[] {
+  const ask = { path: '/customers/my-tickets', headers }
+  return [
+    { route: 'GET /customers/my-tickets by an API token, its first use', ask, expected: 200 },
+    { route: 'GET /customers/my-tickets by an API token', ask, expected: 200, maxRoundTrips: 1 },
   ]
 }

@@ -52,6 +52,9 @@ function elapsedTable({ cpu, signIns, neighbours }: Measured): string {
       ['CPU of a bare D1 read', showFigure(cpu.bareReadMs, ms), ''],
       ['CPU of my-tickets', showFigure(cpu.ticketsMs, ms), ''],
       ['CPU of /auth/me ÷ bare D1 read', showFigure(cpu.meToBareRead), ''],
+      ['CPU of my-tickets by an API token ÷ bare D1 read', showFigure(cpu.tokenToBareRead), ''],
+      ['CPU of a list of 100 tickets', showFigure(cpu.hundredTicketsMs, ms), ''],
+      ['CPU of a list of 100 tickets ÷ bare D1 read', showFigure(cpu.hundredToBareRead), ''],
       ['time of a sign-in, alone', showFigure(signIns.signInMs, ms), showFigure(signIns.peerSignInMs, ms)],
       ['time of its key derivation, alone', showFigure(signIns.derivationMs, ms), ''],
       [
