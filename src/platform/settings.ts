@@ -13,13 +13,16 @@ export interface Env {
   [name: string]: unknown
 }
 
-/** A variable is text; an empty one is a mistake, not a zero. */
+/** A variable is text; an empty one is a mistake, not a zero. One step, for each is made at every start. */
 const wholeNumber = (min: number, max: number, fallback: number) =>
   z
     .string()
-    .regex(/^\d{1,9}$/)
-    .transform(Number)
-    .pipe(z.int().min(min).max(max))
+    .transform((text, context) => {
+      const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN
+      if (value >= min && value <= max) return value
+      context.addIssue({ code: 'custom' })
+      return z.NEVER
+    })
     .default(fallback)
 
 /** The waits between attempts, in minutes, growing. */

@@ -85,8 +85,11 @@ function isEmptyObject(value: unknown): boolean {
 }
 
 /** A string without U+0000 and lone surrogates: neither survives storage as it was sent. */
-export const text = () =>
-  z.string().refine((value) => value.isWellFormed() && !value.includes('\0'), 'Not a valid string.')
+export const text = () => storableText
+
+const storableText = z
+  .string()
+  .refine((value) => value.isWellFormed() && !value.includes('\0'), 'Not a valid string.')
 
 /** A whole number of a body, of which a text or a fraction is told as that. */
 export const integer = () =>
