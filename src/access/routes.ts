@@ -19,7 +19,7 @@ import { text } from '../platform/validate.ts'
 import { requireSession } from '../sessions/guard.ts'
 import { describeRule, documentedPath, ruleOf } from './declared.ts'
 import { EXPLANATIONS, explainAccess } from './explain.ts'
-import { PERMISSIONS, ROLES } from './roles.ts'
+import { permissionSchema, roleSchema } from './schemas.ts'
 
 type App = Pick<OpenAPIHono<AppEnv>, 'router'>
 
@@ -38,16 +38,17 @@ const explanationSchema = z
     allowed: z.boolean().meta({ description: 'Whether the guard would let a session of this account in' }),
     reason: z.enum(Object.keys(EXPLANATIONS) as (keyof typeof EXPLANATIONS)[]),
     explanation: z.string(),
-    account: z.object({ id: z.int(), role: z.enum(ROLES), status: z.enum(ACCOUNT_STATUSES) }),
+    account: z.object({ id: z.int(), role: roleSchema, status: z.enum(ACCOUNT_STATUSES) }),
     operation: z.string().nullable().meta({ description: 'The operation that the path leads to' }),
     rule: z.string().nullable().meta({ description: 'What it asks for, as in its `x-permission`' }),
-    permission: z.enum(PERMISSIONS).nullable().meta({ description: 'The one that decides here' }),
+    // Not `nullable()`: the document would then ask for a value that is both a permission and null.
+    permission: z.union([permissionSchema, z.null()]).meta({ description: 'The one that decides here' }),
     reach: z
       .enum(['own', 'any'])
       .nullable()
       .meta({ description: '`own`: what belongs to somebody else is as if it were not there' }),
     needs_session: z.boolean().meta({ description: 'Whether an API token is refused whatever its scopes' }),
-    missing: z.array(z.enum(PERMISSIONS)),
+    missing: z.array(permissionSchema),
   })
   .meta({ id: 'AccessExplanation' })
 

@@ -1,6 +1,6 @@
 /** Fields of a person, as they come in and as they are shown. */
 import * as z from 'zod'
-import { ROLES } from '../access/roles.ts'
+import { roleSchema } from '../access/schemas.ts'
 import { codePoints, text } from '../platform/validate.ts'
 import { canonicalEmail } from './email-address.ts'
 import type { Profile } from './queries.ts'
@@ -36,7 +36,7 @@ const profileFields = {
 /** A customer as the old service showed one. */
 export const customerSchema = z.object(profileFields).meta({ id: 'Customer' })
 
-export const accountSchema = z.object({ ...profileFields, role: z.enum(ROLES) }).meta({ id: 'Account' })
+export const accountSchema = z.object({ ...profileFields, role: roleSchema }).meta({ id: 'Account' })
 
 export const CUSTOMER_EXAMPLE = {
   id: 1,

@@ -1,12 +1,13 @@
 /** API tokens as they are asked for and shown. */
 import * as z from 'zod'
 import { PERMISSIONS } from '../access/roles.ts'
+import { permissionSchema } from '../access/schemas.ts'
 import { nameField } from '../accounts/schemas.ts'
 import { isoTime } from '../platform/iso-time.ts'
 import type { ListedApiToken } from './queries.ts'
 
 const scopesField = z
-  .array(z.enum(PERMISSIONS))
+  .array(permissionSchema)
   .min(1, 'Shorter than minimum length 1.')
   .max(PERMISSIONS.length)
   .refine((scopes) => new Set(scopes).size === scopes.length, 'Must not name anything twice.')
@@ -22,7 +23,7 @@ export const newApiTokenSchema = z
 const members = {
   id: z.string(),
   name: z.string(),
-  scopes: z.array(z.enum(PERMISSIONS)),
+  scopes: z.array(permissionSchema),
   created_at: z.iso.datetime(),
   expires_at: z.iso.datetime(),
   last_used_at: z.iso.datetime().nullable().meta({ description: 'Up to five minutes late' }),

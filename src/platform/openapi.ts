@@ -5,7 +5,7 @@
 import { createRoute, OpenAPIHono } from '@hono/zod-openapi'
 import * as z from 'zod'
 import { problemBody } from './problem.ts'
-import { type ProblemCode, problemKind } from './problem-catalogue.ts'
+import { PROBLEM_CODES, type ProblemCode, problemKind } from './problem-catalogue.ts'
 import type { AppEnv } from './request-scope.ts'
 import { refuseInvalid } from './validate.ts'
 
@@ -16,12 +16,15 @@ export function createRoutes() {
   return new OpenAPIHono<AppEnv>({ strict: false, defaultHook: refuseInvalid })
 }
 
+/** For clients that decide by it: TypeScript knows every code. */
+export const problemCodeSchema = z.enum(PROBLEM_CODES).meta({ id: 'ProblemCode' })
+
 export const problemSchema = z
   .object({
     type: z.string(),
     title: z.string(),
     status: z.int(),
-    code: z.string(),
+    code: problemCodeSchema,
     detail: z.string().optional(),
     error: z.string(),
     message: z.string(),

@@ -2,7 +2,15 @@
 import { sql } from 'drizzle-orm'
 import * as z from 'zod'
 import { openDatabase } from './database.ts'
-import { ANYONE, createRoute, createRoutes, json, onlyProblems, problems } from './openapi.ts'
+import {
+  ANYONE,
+  createRoute,
+  createRoutes,
+  json,
+  onlyProblems,
+  problemCodeSchema,
+  problems,
+} from './openapi.ts'
 import { Problem } from './problem.ts'
 import { isProblemCode, PROBLEM_CODES, problemKind } from './problem-catalogue.ts'
 import { within } from './time-limit.ts'
@@ -127,7 +135,7 @@ function inTime<T>(promise: Promise<T>): Promise<T | undefined> {
 
 const problemDescription = z.object({
   type: z.string(),
-  code: z.string(),
+  code: problemCodeSchema,
   title: z.string(),
   status: z.int(),
   detail: z.string().optional(),

@@ -1,7 +1,7 @@
 /** /auth/me: the own profile of whoever is signed in, staff too. */
 import * as z from 'zod'
 import { permissionsOf } from '../access/decide.ts'
-import { PERMISSIONS } from '../access/roles.ts'
+import { permissionSchema } from '../access/schemas.ts'
 import { accountSchema, CUSTOMER_EXAMPLE, showAccount } from '../accounts/schemas.ts'
 import { API_TOKEN_PREFIX } from '../api-tokens/token.ts'
 import { refuseInvalidWithPassword } from '../passwords/validation.ts'
@@ -25,7 +25,7 @@ export const profileRoutes = createRoutes()
 const meSchema = z
   .object({
     account: accountSchema,
-    permissions: z.array(z.enum(PERMISSIONS)),
+    permissions: z.array(permissionSchema),
     // Not `nullable()`: the document would then ask for a value that is both an object and null.
     session: z
       .union([

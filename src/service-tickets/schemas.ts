@@ -10,6 +10,8 @@ import { parseServiceDate, showServiceDate } from './service-date.ts'
 import { TICKET_STATUSES } from './status.ts'
 import { hasRightCheckDigit } from './vin.ts'
 
+const ticketStatus = z.enum(TICKET_STATUSES).meta({ id: 'TicketStatus' })
+
 export const ticketSchema = z
   .object({
     id: z.int(),
@@ -18,7 +20,7 @@ export const ticketSchema = z
     customer: z.union([customerSchema, z.null()]),
     description: z.string(),
     service_date: z.string().meta({ description: 'UTC, without zone, as the old service had it' }),
-    status: z.enum(TICKET_STATUSES),
+    status: ticketStatus,
     vin: z.string().nullable(),
     mechanics: z.array(z.object({ id: z.int(), name: z.string() })),
     parts: z
@@ -85,7 +87,7 @@ export const ticketChangeSchema = z
   .strictObject({
     description: description.optional(),
     service_date: serviceDate.optional(),
-    status: z.enum(TICKET_STATUSES).optional(),
+    status: ticketStatus.optional(),
     vin: vin.optional(),
   })
   .meta({ id: 'ServiceTicketChange', minProperties: 1 })
@@ -171,7 +173,7 @@ function showInstant(seconds: number): string {
 export const ticketListQuery = z.object({
   cursor: z.string().optional().meta({ description: '`next_cursor` of the page before', maxLength: 128 }),
   limit: queryInteger(1, 100).default(20),
-  status: z.enum(TICKET_STATUSES).optional(),
+  status: ticketStatus.optional(),
   customer_id: queryInteger(1, Number.MAX_SAFE_INTEGER)
     .optional()
     .meta({ description: 'Staff only; a customer sees the own tickets' }),

@@ -4,7 +4,7 @@ import * as z from 'zod'
 import { documentedPath } from '../../src/access/declared.ts'
 import { PERMISSIONS } from '../../src/access/roles.ts'
 import { app } from '../../src/app.ts'
-import { isProblemCode } from '../../src/platform/problem-catalogue.ts'
+import { isProblemCode, PROBLEM_CODES } from '../../src/platform/problem-catalogue.ts'
 import { PAGES } from '../../src/web/routes.ts'
 import {
   type Answer,
@@ -100,6 +100,17 @@ describe('the document', () => {
     const pattern = document.components.schemas['NewServiceTicket']?.properties?.['vin']?.pattern ?? 'none'
     for (const vin of ['WBA3A5C50CF256651', 'wba3a5c50cf256651'])
       expect(new RegExp(pattern, 'u').test(vin)).toBe(true)
+  })
+
+  it('names what a client decides by: every problem code, and each list of values that several schemas hold', () => {
+    expect(document.components.schemas['Problem']?.properties?.['code']).toEqual({
+      $ref: '#/components/schemas/ProblemCode',
+    })
+    expect(document.components.schemas['ProblemCode']?.enum).toEqual(PROBLEM_CODES)
+    const lists = [...walk(document)]
+      .filter(([way, { enum: values }]) => values?.length > 2 && !way.includes('/parameters/'))
+      .map(([, value]) => value.enum.join(' '))
+    expect(lists.filter((list, place) => lists.indexOf(list) !== place)).toEqual([])
   })
 
   it('S107: takes no secret in a path or a query', () => {
