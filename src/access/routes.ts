@@ -4,6 +4,7 @@ import * as z from 'zod'
 import { findStanding } from '../accounts/queries.ts'
 import { ACCOUNT_STATUSES } from '../accounts/tables.ts'
 import { answered } from '../platform/database.ts'
+import { once } from '../platform/once.ts'
 import {
   bearer,
   body,
@@ -11,6 +12,7 @@ import {
   createRoute,
   createRoutes,
   json,
+  later,
   problems,
 } from '../platform/openapi.ts'
 import { Problem } from '../platform/problem.ts'
@@ -33,24 +35,26 @@ const questionSchema = z
   })
   .meta({ id: 'AccessQuestion' })
 
-const explanationSchema = z
-  .object({
-    allowed: z.boolean().meta({ description: 'Whether the guard would let a session of this account in' }),
-    reason: z.enum(Object.keys(EXPLANATIONS) as (keyof typeof EXPLANATIONS)[]),
-    explanation: z.string(),
-    account: z.object({ id: z.int(), role: roleSchema, status: z.enum(ACCOUNT_STATUSES) }),
-    operation: z.string().nullable().meta({ description: 'The operation that the path leads to' }),
-    rule: z.string().nullable().meta({ description: 'What it asks for, as in its `x-permission`' }),
-    // Not `nullable()`: the document would then ask for a value that is both a permission and null.
-    permission: z.union([permissionSchema, z.null()]).meta({ description: 'The one that decides here' }),
-    reach: z
-      .enum(['own', 'any'])
-      .nullable()
-      .meta({ description: '`own`: what belongs to somebody else is as if it were not there' }),
-    needs_session: z.boolean().meta({ description: 'Whether an API token is refused whatever its scopes' }),
-    missing: z.array(permissionSchema),
-  })
-  .meta({ id: 'AccessExplanation' })
+const explanationSchema = once(() =>
+  z
+    .object({
+      allowed: z.boolean().meta({ description: 'Whether the guard would let a session of this account in' }),
+      reason: z.enum(Object.keys(EXPLANATIONS) as (keyof typeof EXPLANATIONS)[]),
+      explanation: z.string(),
+      account: z.object({ id: z.int(), role: roleSchema, status: z.enum(ACCOUNT_STATUSES) }),
+      operation: z.string().nullable().meta({ description: 'The operation that the path leads to' }),
+      rule: z.string().nullable().meta({ description: 'What it asks for, as in its `x-permission`' }),
+      // Not `nullable()`: the document would then ask for a value that is both a permission and null.
+      permission: z.union([permissionSchema, z.null()]).meta({ description: 'The one that decides here' }),
+      reach: z
+        .enum(['own', 'any'])
+        .nullable()
+        .meta({ description: '`own`: what belongs to somebody else is as if it were not there' }),
+      needs_session: z.boolean().meta({ description: 'Whether an API token is refused whatever its scopes' }),
+      missing: z.array(permissionSchema),
+    })
+    .meta({ id: 'AccessExplanation' }),
+)
 
 const explain = createRoute({
   method: 'post',
@@ -64,8 +68,8 @@ const explain = createRoute({
   'x-permission': 'accounts:admin',
   middleware: [requireSession({ permission: 'accounts:admin' })] as const,
   request: { body: body(questionSchema, { account_id: 2, method: 'DELETE', path: '/customers/1' }) },
-  responses: {
-    200: json(explanationSchema, 'The decision', {
+  responses: later(() => ({
+    200: json(explanationSchema(), 'The decision', {
       allowed: false,
       reason: 'role',
       explanation: EXPLANATIONS.role,
@@ -78,7 +82,7 @@ const explain = createRoute({
       missing: ['customers:write'],
     }),
     ...problems(...CHANGE_PROBLEMS, 'forbidden', 'account_unknown'),
-  },
+  })),
 })
 
 /** The route, over the operations of the whole app. */

@@ -1,6 +1,7 @@
 /** Fields of a person, as they come in and as they are shown. */
 import * as z from 'zod'
 import { roleSchema } from '../access/schemas.ts'
+import { once } from '../platform/once.ts'
 import { codePoints, text } from '../platform/validate.ts'
 import { canonicalEmail } from './email-address.ts'
 import type { Profile } from './queries.ts'
@@ -34,9 +35,11 @@ const profileFields = {
 }
 
 /** A customer as the old service showed one. */
-export const customerSchema = z.object(profileFields).meta({ id: 'Customer' })
+export const customerSchema = once(() => z.object(profileFields).meta({ id: 'Customer' }))
 
-export const accountSchema = z.object({ ...profileFields, role: roleSchema }).meta({ id: 'Account' })
+export const accountSchema = once(() =>
+  z.object({ ...profileFields, role: roleSchema }).meta({ id: 'Account' }),
+)
 
 export const CUSTOMER_EXAMPLE = {
   id: 1,
@@ -46,7 +49,9 @@ export const CUSTOMER_EXAMPLE = {
   phone_number: '555-0123',
 }
 
-export function showCustomer(profile: Omit<Profile, 'role' | 'status'>): z.infer<typeof customerSchema> {
+export function showCustomer(
+  profile: Omit<Profile, 'role' | 'status'>,
+): z.infer<ReturnType<typeof customerSchema>> {
   return {
     id: profile.id,
     first_name: profile.firstName,
@@ -56,6 +61,6 @@ export function showCustomer(profile: Omit<Profile, 'role' | 'status'>): z.infer
   }
 }
 
-export function showAccount(profile: Profile): z.infer<typeof accountSchema> {
+export function showAccount(profile: Profile): z.infer<ReturnType<typeof accountSchema>> {
   return { ...showCustomer(profile), role: profile.role }
 }

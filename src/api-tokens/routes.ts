@@ -9,6 +9,7 @@ import {
   createRoute,
   createRoutes,
   json,
+  later,
   problems,
   SESSION_PROBLEMS,
 } from '../platform/openapi.ts'
@@ -44,8 +45,8 @@ const create = createRoute({
       expires_in_days: 90,
     }),
   },
-  responses: {
-    201: json(createdApiTokenSchema, 'The token', {
+  responses: later(() => ({
+    201: json(createdApiTokenSchema(), 'The token', {
       ...API_TOKEN_EXAMPLE,
       token: `msk_${API_TOKEN_EXAMPLE.id}_…`,
     }),
@@ -56,7 +57,7 @@ const create = createRoute({
       'reauthentication_required',
       'api_token_limit_reached',
     ),
-  },
+  })),
 })
 
 apiTokenRoutes.openapi(create, async (c) => {
@@ -82,10 +83,12 @@ const list = createRoute({
   security: bearer('profile:read'),
   'x-permission': 'profile:read',
   middleware: [requireSession({ permission: 'profile:read', needsSession: true })] as const,
-  responses: {
-    200: json(z.object({ items: z.array(apiTokenSchema) }), 'The own tokens', { items: [API_TOKEN_EXAMPLE] }),
+  responses: later(() => ({
+    200: json(z.object({ items: z.array(apiTokenSchema()) }), 'The own tokens', {
+      items: [API_TOKEN_EXAMPLE],
+    }),
     ...problems(...SESSION_PROBLEMS, 'forbidden', 'session_required'),
-  },
+  })),
 })
 
 apiTokenRoutes.openapi(list, async (c) => {
@@ -108,10 +111,10 @@ const revoke = createRoute({
     params: z.object({ id: z.string().meta({ maxLength: 64, example: API_TOKEN_EXAMPLE.id }) }),
     body: body(z.strictObject({}), {}, false),
   },
-  responses: {
+  responses: later(() => ({
     200: json(z.object({ message: z.string() }), 'Revoked', { message: 'API token revoked' }),
     ...problems(...CHANGE_PROBLEMS, 'forbidden', 'session_required', 'api_token_not_found'),
-  },
+  })),
 })
 
 apiTokenRoutes.openapi(revoke, async (c) => {

@@ -4,6 +4,7 @@ import { PERMISSIONS } from '../access/roles.ts'
 import { permissionSchema } from '../access/schemas.ts'
 import { nameField } from '../accounts/schemas.ts'
 import { isoTime } from '../platform/iso-time.ts'
+import { once } from '../platform/once.ts'
 import type { ListedApiToken } from './queries.ts'
 
 const scopesField = z
@@ -29,14 +30,16 @@ const members = {
   last_used_at: z.iso.datetime().nullable().meta({ description: 'Up to five minutes late' }),
 }
 
-export const apiTokenSchema = z.object(members).meta({ id: 'ApiToken' })
+export const apiTokenSchema = once(() => z.object(members).meta({ id: 'ApiToken' }))
 
-export const createdApiTokenSchema = z
-  .object({
-    ...members,
-    token: z.string().meta({ description: 'Shown this once; send it as `Authorization: Bearer <token>`' }),
-  })
-  .meta({ id: 'CreatedApiToken' })
+export const createdApiTokenSchema = once(() =>
+  z
+    .object({
+      ...members,
+      token: z.string().meta({ description: 'Shown this once; send it as `Authorization: Bearer <token>`' }),
+    })
+    .meta({ id: 'CreatedApiToken' }),
+)
 
 export const API_TOKEN_EXAMPLE = {
   id: '5d1f0c9a7b3e2864f0a1c2d3',
@@ -47,7 +50,7 @@ export const API_TOKEN_EXAMPLE = {
   last_used_at: null,
 }
 
-export function showApiToken(row: ListedApiToken): z.infer<typeof apiTokenSchema> {
+export function showApiToken(row: ListedApiToken): z.infer<ReturnType<typeof apiTokenSchema>> {
   return {
     id: row.id,
     name: row.name,

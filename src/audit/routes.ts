@@ -7,6 +7,7 @@ import {
   createRoute,
   createRoutes,
   json,
+  later,
   ndjson,
   problems,
   SESSION_PROBLEMS,
@@ -66,10 +67,10 @@ const list = createRoute({
   description:
     '`next_cursor` continues the list; it is null on the last page. Each page read is an event too.',
   request: { query: auditListQuery },
-  responses: {
-    200: json(auditListSchema, 'A page of events', { items: [AUDIT_EVENT_EXAMPLE], next_cursor: null }),
+  responses: later(() => ({
+    200: json(auditListSchema(), 'A page of events', { items: [AUDIT_EVENT_EXAMPLE], next_cursor: null }),
     ...problems(...SESSION_PROBLEMS, 'forbidden', 'validation_failed'),
-  },
+  })),
 })
 
 auditRoutes.openapi(list, async (c) => {
@@ -103,10 +104,10 @@ const exportAll = createRoute({
   description:
     'One event a line, as in the list, up to the newest when the download began. A download that breaks off is not whole.',
   request: { query: auditFilterQuery },
-  responses: {
+  responses: later(() => ({
     200: ndjson('The events, a JSON object a line', AUDIT_EVENT_EXAMPLE),
     ...problems(...SESSION_PROBLEMS, 'forbidden', 'validation_failed'),
-  },
+  })),
 })
 
 auditRoutes.openapi(exportAll, async (c) => {
@@ -138,15 +139,15 @@ const verify = createRoute({
   summary: 'Check that no audit event was changed or removed',
   description:
     'Reads the whole log. `first_bad_id` is the first row that is changed, missing or no longer sealed; it is null when all is well, or only the mark outside the database is wrong.',
-  responses: {
-    200: json(auditVerdictSchema, 'What the check found', {
+  responses: later(() => ({
+    200: json(auditVerdictSchema(), 'What the check found', {
       ok: true,
       checked: 42,
       sealed_through: 40,
       first_bad_id: null,
     }),
     ...problems(...SESSION_PROBLEMS, 'forbidden'),
-  },
+  })),
 })
 
 auditRoutes.openapi(verify, async (c) => {

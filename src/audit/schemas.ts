@@ -1,25 +1,28 @@
 import * as z from 'zod'
 import { isoTime } from '../platform/iso-time.ts'
+import { once } from '../platform/once.ts'
 import { queryInteger } from '../platform/pagination.ts'
 import type { AuditFilter, listAuditEvents } from './queries.ts'
 
-export const auditEventSchema = z
-  .object({
-    id: z.int(),
-    time: z.iso.datetime(),
-    event: z.string(),
-    outcome: z.enum(['success', 'failure', 'refused']),
-    reason: z.string().nullable(),
-    actor_id: z.int().nullable().meta({ description: 'Who did it; null for somebody unknown' }),
-    subject_id: z.int().nullable().meta({ description: 'Whom or whose account it concerns' }),
-    session_id: z.string().nullable(),
-    address: z.string().nullable(),
-    user_agent: z.string().nullable(),
-    request_id: z.string().nullable(),
-    details: z.record(z.string(), z.unknown()),
-    repeats: z.int().meta({ description: 'How often a grouped refusal happened; counts are kept 30 days' }),
-  })
-  .meta({ id: 'AuditEvent' })
+export const auditEventSchema = once(() =>
+  z
+    .object({
+      id: z.int(),
+      time: z.iso.datetime(),
+      event: z.string(),
+      outcome: z.enum(['success', 'failure', 'refused']),
+      reason: z.string().nullable(),
+      actor_id: z.int().nullable().meta({ description: 'Who did it; null for somebody unknown' }),
+      subject_id: z.int().nullable().meta({ description: 'Whom or whose account it concerns' }),
+      session_id: z.string().nullable(),
+      address: z.string().nullable(),
+      user_agent: z.string().nullable(),
+      request_id: z.string().nullable(),
+      details: z.record(z.string(), z.unknown()),
+      repeats: z.int().meta({ description: 'How often a grouped refusal happened; counts are kept 30 days' }),
+    })
+    .meta({ id: 'AuditEvent' }),
+)
 
 export const AUDIT_EVENT_EXAMPLE = {
   id: 42,
@@ -37,19 +40,23 @@ export const AUDIT_EVENT_EXAMPLE = {
   repeats: 0,
 }
 
-export const auditListSchema = z.object({
-  items: z.array(auditEventSchema),
-  next_cursor: z.string().nullable(),
-})
+export const auditListSchema = once(() =>
+  z.object({
+    items: z.array(auditEventSchema()),
+    next_cursor: z.string().nullable(),
+  }),
+)
 
-export const auditVerdictSchema = z
-  .object({
-    ok: z.boolean(),
-    checked: z.int().meta({ description: 'Rows found right; the check stops at the first that is not' }),
-    sealed_through: z.int().meta({ description: 'The last row that a good seal holds; 0 without one' }),
-    first_bad_id: z.int().nullable(),
-  })
-  .meta({ id: 'AuditVerdict' })
+export const auditVerdictSchema = once(() =>
+  z
+    .object({
+      ok: z.boolean(),
+      checked: z.int().meta({ description: 'Rows found right; the check stops at the first that is not' }),
+      sealed_through: z.int().meta({ description: 'The last row that a good seal holds; 0 without one' }),
+      first_bad_id: z.int().nullable(),
+    })
+    .meta({ id: 'AuditVerdict' }),
+)
 
 /** A day, or a moment with its zone; both exist in the calendar. */
 const FORMS = [z.iso.date(), z.iso.datetime({ offset: true })]
@@ -98,7 +105,7 @@ export function nameFilters(query: FilterQuery): string[] {
 
 export type ListedAuditEvent = Awaited<ReturnType<typeof listAuditEvents>>[number]
 
-export function showAuditEvent(row: ListedAuditEvent): z.infer<typeof auditEventSchema> {
+export function showAuditEvent(row: ListedAuditEvent): z.infer<ReturnType<typeof auditEventSchema>> {
   return {
     id: row.id,
     time: isoTime(row.occurredAt),

@@ -16,6 +16,7 @@ import {
   createRoutes,
   idParam,
   json,
+  later,
   limited,
   problems,
   SESSION_PROBLEMS,
@@ -67,10 +68,10 @@ const register = createRoute({
       password: 'securepassword123',
     }),
   },
-  responses: {
-    201: limited(json(customerSchema, 'Registered', CUSTOMER_EXAMPLE)),
+  responses: later(() => ({
+    201: limited(json(customerSchema(), 'Registered', CUSTOMER_EXAMPLE)),
     ...problems(...BODY_PROBLEMS, 'email_taken', 'too_many_requests', 'sign_in_busy', 'unavailable'),
-  },
+  })),
 })
 
 customerRoutes.openapi(
@@ -99,13 +100,13 @@ const myTickets = createRoute({
   security: bearer('tickets:read'),
   'x-permission': 'tickets:read',
   middleware: [requireSession({ permission: 'tickets:read', alongside: firstOwnTickets })] as const,
-  responses: {
-    200: json(z.object({ message: z.string(), tickets: z.array(ticketSchema) }), 'The own tickets', {
+  responses: later(() => ({
+    200: json(z.object({ message: z.string(), tickets: z.array(ticketSchema()) }), 'The own tickets', {
       message: 'Found 1 service tickets',
       tickets: [TICKET_EXAMPLE],
     }),
     ...problems(...SESSION_PROBLEMS, 'forbidden'),
-  },
+  })),
 })
 
 customerRoutes.openapi(myTickets, async (c) => {
@@ -129,10 +130,10 @@ const list = createRoute({
   'x-permission': 'customers:read',
   middleware: [requireSession({ permission: 'customers:read' })] as const,
   request: { query: customerListQuery },
-  responses: {
-    200: json(customerListSchema, 'One page of customers'),
+  responses: later(() => ({
+    200: json(customerListSchema(), 'One page of customers'),
     ...problems(...SESSION_PROBLEMS, 'forbidden', 'validation_failed'),
-  },
+  })),
 })
 
 customerRoutes.openapi(list, async (c) => {
@@ -170,10 +171,10 @@ const read = createRoute({
     loadTarget,
   ] as const,
   request: { params: idParam },
-  responses: {
-    200: json(customerSchema, 'The customer', CUSTOMER_EXAMPLE),
+  responses: later(() => ({
+    200: json(customerSchema(), 'The customer', CUSTOMER_EXAMPLE),
     ...problems(...SESSION_PROBLEMS, 'forbidden', 'customer_not_found'),
-  },
+  })),
 })
 
 customerRoutes.openapi(read, (c) => c.json(showCustomer(c.var.target), 200))
@@ -197,10 +198,10 @@ const update = createRoute({
     loadTarget,
   ] as const,
   request: { params: idParam, body: body(profileChangeSchema, { first_name: 'Johnny' }) },
-  responses: {
-    200: json(customerSchema, 'The changed customer', { ...CUSTOMER_EXAMPLE, first_name: 'Johnny' }),
+  responses: later(() => ({
+    200: json(customerSchema(), 'The changed customer', { ...CUSTOMER_EXAMPLE, first_name: 'Johnny' }),
     ...problems(...CHANGE_PROBLEMS, ...SENSITIVE_PROBLEMS, 'forbidden', 'customer_not_found', 'email_taken'),
-  },
+  })),
 })
 
 customerRoutes.openapi(
@@ -235,10 +236,10 @@ const remove = createRoute({
     params: idParam,
     body: body(confirmationSchema, { current_password: 'securepassword123' }, false),
   },
-  responses: {
+  responses: later(() => ({
     200: json(z.object({ message: z.string() }), 'Deleted', { message: 'Customer deleted successfully' }),
     ...problems(...CHANGE_PROBLEMS, ...SENSITIVE_PROBLEMS, 'forbidden', 'customer_not_found'),
-  },
+  })),
 })
 
 customerRoutes.openapi(remove, async (c) => {

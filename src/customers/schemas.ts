@@ -2,6 +2,7 @@ import * as z from 'zod'
 import { CUSTOMER_SORT_FIELDS } from '../accounts/queries.ts'
 import { customerSchema, emailField, nameField, phoneField } from '../accounts/schemas.ts'
 import { newPassword } from '../passwords/schemas.ts'
+import { once } from '../platform/once.ts'
 import { pageFields, pageSchema } from '../platform/pagination.ts'
 import { codePoints, text } from '../platform/validate.ts'
 
@@ -29,15 +30,17 @@ export const customerListQuery = z.object({
   order: z.enum(['asc', 'desc']).default('asc'),
 })
 
-export const customerListSchema = z
-  .object({
-    customers: z.array(customerSchema),
-    pagination: pageSchema,
-    filters_applied: z.object({
-      search: z.string().nullable(),
-      email: z.string().nullable(),
-      sort_by: z.enum(CUSTOMER_SORT_FIELDS),
-      order: z.enum(['asc', 'desc']),
-    }),
-  })
-  .meta({ id: 'CustomerList' })
+export const customerListSchema = once(() =>
+  z
+    .object({
+      customers: z.array(customerSchema()),
+      pagination: pageSchema(),
+      filters_applied: z.object({
+        search: z.string().nullable(),
+        email: z.string().nullable(),
+        sort_by: z.enum(CUSTOMER_SORT_FIELDS),
+        order: z.enum(['asc', 'desc']),
+      }),
+    })
+    .meta({ id: 'CustomerList' }),
+)

@@ -1,5 +1,6 @@
 /** /auth/introspect: for other services of the shop, which are sent tokens of this one. */
 import * as z from 'zod'
+import { once } from '../platform/once.ts'
 import {
   bearer,
   body,
@@ -7,6 +8,7 @@ import {
   createRoute,
   createRoutes,
   json,
+  later,
   problems,
 } from '../platform/openapi.ts'
 import { text } from '../platform/validate.ts'
@@ -19,20 +21,22 @@ const tokenField = text()
   .refine((value) => value.length >= 1 && value.length <= 4_096, 'Length must be between 1 and 4096.')
   .meta({ minLength: 1, maxLength: 4096, description: 'An access token or an API token' })
 
-const introspectionSchema = z
-  .object({
-    active: z
-      .boolean()
-      .meta({ description: 'Whether it would be let in now; if not, there is nothing else' }),
-    scope: z.string().optional().meta({ description: 'What it may do, separated by blanks' }),
-    token_type: z.string().optional(),
-    sub: z.string().optional().meta({ description: 'The id of the account' }),
-    iat: z.int().optional().meta({ description: 'Unix seconds' }),
-    exp: z.int().optional().meta({ description: 'Unix seconds' }),
-    iss: z.string().optional(),
-    aud: z.string().optional(),
-  })
-  .meta({ id: 'Introspection' })
+const introspectionSchema = once(() =>
+  z
+    .object({
+      active: z
+        .boolean()
+        .meta({ description: 'Whether it would be let in now; if not, there is nothing else' }),
+      scope: z.string().optional().meta({ description: 'What it may do, separated by blanks' }),
+      token_type: z.string().optional(),
+      sub: z.string().optional().meta({ description: 'The id of the account' }),
+      iat: z.int().optional().meta({ description: 'Unix seconds' }),
+      exp: z.int().optional().meta({ description: 'Unix seconds' }),
+      iss: z.string().optional(),
+      aud: z.string().optional(),
+    })
+    .meta({ id: 'Introspection' }),
+)
 
 const introspect = createRoute({
   method: 'post',
@@ -50,8 +54,8 @@ const introspect = createRoute({
       token: 'msk_5d1f0c9a7b3e2864f0a1c2d3_…',
     }),
   },
-  responses: {
-    200: json(introspectionSchema, 'What it is good for', {
+  responses: later(() => ({
+    200: json(introspectionSchema(), 'What it is good for', {
       active: true,
       scope: 'profile:read tickets:read',
       token_type: 'Bearer',
@@ -62,7 +66,7 @@ const introspect = createRoute({
       aud: 'mechanic-shop',
     }),
     ...problems(...CHANGE_PROBLEMS, 'forbidden'),
-  },
+  })),
 })
 
 introspectionRoutes.openapi(introspect, async (c) => {

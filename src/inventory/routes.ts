@@ -11,6 +11,7 @@ import {
   createRoutes,
   idParam,
   json,
+  later,
   problems,
   SESSION_PROBLEMS,
 } from '../platform/openapi.ts'
@@ -60,10 +61,10 @@ const add = createRoute({
   'x-permission': 'inventory:write',
   middleware: [requireSession({ permission: 'inventory:write' })] as const,
   request: { body: body(newItemSchema, { name: 'Brake pads, front', price: 49.9, quantity: 12 }) },
-  responses: {
-    201: json(itemSchema, 'The item', ITEM_EXAMPLE),
+  responses: later(() => ({
+    201: json(itemSchema(), 'The item', ITEM_EXAMPLE),
     ...problems(...CHANGE_PROBLEMS, 'forbidden', 'inventory_name_taken'),
-  },
+  })),
 })
 
 inventoryRoutes.openapi(add, async (c) => {
@@ -85,15 +86,15 @@ const addMany = createRoute({
   request: {
     body: body(bulkSchema, { items: [{ name: 'Brake pads, front', price: 49.9, quantity: 12 }] }),
   },
-  responses: {
-    201: json(bulkResultSchema, 'What was created', {
+  responses: later(() => ({
+    201: json(bulkResultSchema(), 'What was created', {
       created: [ITEM_EXAMPLE],
       created_count: 1,
       errors: {},
       error_count: 0,
     }),
     ...problems(...CHANGE_PROBLEMS, 'forbidden', 'nothing_created'),
-  },
+  })),
 })
 
 inventoryRoutes.openapi(addMany, async (c) => {
@@ -117,10 +118,10 @@ const list = createRoute({
   'x-permission': 'inventory:read',
   middleware: [requireSession({ permission: 'inventory:read' })] as const,
   request: { query: itemListQuery },
-  responses: {
-    200: json(itemListSchema, 'One page of items'),
+  responses: later(() => ({
+    200: json(itemListSchema(), 'One page of items'),
     ...problems(...SESSION_PROBLEMS, 'forbidden', 'validation_failed', 'order_invalid', 'sort_field_invalid'),
-  },
+  })),
 })
 
 inventoryRoutes.openapi(
@@ -168,10 +169,10 @@ const read = createRoute({
   'x-permission': 'inventory:read',
   middleware: [requireSession({ permission: 'inventory:read' }), loadItem] as const,
   request: { params: idParam },
-  responses: {
-    200: json(itemSchema, 'The item', ITEM_EXAMPLE),
+  responses: later(() => ({
+    200: json(itemSchema(), 'The item', ITEM_EXAMPLE),
     ...problems(...SESSION_PROBLEMS, 'forbidden', 'inventory_item_not_found'),
-  },
+  })),
 })
 
 inventoryRoutes.openapi(read, (c) => c.json(showItem(c.var.item, c.var.actor.rights), 200))
@@ -188,10 +189,10 @@ const update = createRoute({
   'x-permission': 'inventory:write',
   middleware: [requireSession({ permission: 'inventory:write' }), loadItem] as const,
   request: { params: idParam, body: body(itemChangeSchema, { price: 52.5 }) },
-  responses: {
-    200: json(itemSchema, 'The changed item', { ...ITEM_EXAMPLE, price: 52.5 }),
+  responses: later(() => ({
+    200: json(itemSchema(), 'The changed item', { ...ITEM_EXAMPLE, price: 52.5 }),
     ...problems(...CHANGE_PROBLEMS, 'forbidden', 'inventory_item_not_found', 'inventory_name_taken'),
-  },
+  })),
 })
 
 inventoryRoutes.openapi(update, async (c) => {
@@ -210,12 +211,12 @@ const remove = createRoute({
   'x-permission': 'inventory:write',
   middleware: [requireSession({ permission: 'inventory:write' }), loadItem] as const,
   request: { params: idParam },
-  responses: {
+  responses: later(() => ({
     200: json(z.object({ message: z.string() }), 'Deleted', {
       message: 'Inventory item deleted successfully',
     }),
     ...problems(...CHANGE_PROBLEMS, 'forbidden', 'inventory_item_not_found'),
-  },
+  })),
 })
 
 inventoryRoutes.openapi(remove, async (c) => {

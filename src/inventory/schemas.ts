@@ -2,6 +2,7 @@ import * as z from 'zod'
 import { type Rights, reachBy } from '../access/decide.ts'
 import { nameField } from '../accounts/schemas.ts'
 import { amountField, queryAmount, showCents } from '../platform/money.ts'
+import { once } from '../platform/once.ts'
 import { pageFields } from '../platform/pagination.ts'
 import { codePoints, integer, text } from '../platform/validate.ts'
 import { ITEM_SORT_FIELDS, type ItemRow } from './queries.ts'
@@ -10,16 +11,18 @@ const MAX_PRICE = 1_000_000
 export const MAX_QUANTITY = 1_000_000
 export const MAX_BULK_ITEMS = 100
 
-export const itemSchema = z
-  .object({
-    id: z.int(),
-    name: z.string(),
-    price: z.number(),
-    quantity: z.int().nullable().optional().meta({
-      description: 'How many are there, null where it is not counted; only for who may change items: staff',
-    }),
-  })
-  .meta({ id: 'InventoryItem' })
+export const itemSchema = once(() =>
+  z
+    .object({
+      id: z.int(),
+      name: z.string(),
+      price: z.number(),
+      quantity: z.int().nullable().optional().meta({
+        description: 'How many are there, null where it is not counted; only for who may change items: staff',
+      }),
+    })
+    .meta({ id: 'InventoryItem' }),
+)
 
 export const ITEM_EXAMPLE = { id: 1, name: 'Brake pads, front', price: 49.9, quantity: 12 }
 
@@ -43,7 +46,7 @@ export function seesQuantities(reader: Rights): boolean {
   return reachBy(reader, 'inventory:write') === 'any'
 }
 
-export function showItem(row: ItemRow, reader: Rights): z.infer<typeof itemSchema> {
+export function showItem(row: ItemRow, reader: Rights): z.infer<ReturnType<typeof itemSchema>> {
   const shown = { id: row.id, name: row.name, price: showCents(row.priceCents) }
   return seesQuantities(reader) ? { ...shown, quantity: row.quantity } : shown
 }
@@ -63,19 +66,21 @@ export const itemListQuery = z.object({
   sort_order: z.enum(['asc', 'desc']).default('asc'),
 })
 
-export const itemListSchema = z
-  .object({
-    inventory: z.array(itemSchema),
-    pagination: z.object({
-      total: z.int(),
-      pages: z.int(),
-      current_page: z.int(),
-      per_page: z.int(),
-      has_next: z.boolean(),
-      has_prev: z.boolean(),
-    }),
-  })
-  .meta({ id: 'InventoryList' })
+export const itemListSchema = once(() =>
+  z
+    .object({
+      inventory: z.array(itemSchema()),
+      pagination: z.object({
+        total: z.int(),
+        pages: z.int(),
+        current_page: z.int(),
+        per_page: z.int(),
+        has_next: z.boolean(),
+        has_prev: z.boolean(),
+      }),
+    })
+    .meta({ id: 'InventoryList' }),
+)
 
 const bulkObject = z
   .strictObject({
@@ -95,13 +100,15 @@ const bulkObject = z
 /** The list may also be the body itself. */
 export const bulkSchema = z.preprocess((sent) => (Array.isArray(sent) ? { items: sent } : sent), bulkObject)
 
-export const bulkResultSchema = z
-  .object({
-    created: z.array(itemSchema),
-    created_count: z.int(),
-    errors: z.record(z.string(), z.array(z.string())).meta({
-      description: 'What is wrong with the others, by number of the item from 0 and field: `1.price`',
-    }),
-    error_count: z.int().meta({ description: 'How many items were not created' }),
-  })
-  .meta({ id: 'InventoryBulkResult' })
+export const bulkResultSchema = once(() =>
+  z
+    .object({
+      created: z.array(itemSchema()),
+      created_count: z.int(),
+      errors: z.record(z.string(), z.array(z.string())).meta({
+        description: 'What is wrong with the others, by number of the item from 0 and field: `1.price`',
+      }),
+      error_count: z.int().meta({ description: 'How many items were not created' }),
+    })
+    .meta({ id: 'InventoryBulkResult' }),
+)

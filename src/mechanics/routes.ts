@@ -11,6 +11,7 @@ import {
   createRoutes,
   idParam,
   json,
+  later,
   problems,
   SESSION_PROBLEMS,
 } from '../platform/openapi.ts'
@@ -67,10 +68,10 @@ const add = createRoute({
       salary: 52000,
     }),
   },
-  responses: {
-    201: json(mechanicSchema, 'The mechanic', MECHANIC_EXAMPLE),
+  responses: later(() => ({
+    201: json(mechanicSchema(), 'The mechanic', MECHANIC_EXAMPLE),
     ...problems(...CHANGE_PROBLEMS, 'forbidden', 'mechanic_email_taken'),
-  },
+  })),
 })
 
 mechanicRoutes.openapi(add, async (c) => {
@@ -89,10 +90,10 @@ const list = createRoute({
   'x-permission': 'mechanics:read',
   middleware: [requireSession({ permission: 'mechanics:read' })] as const,
   request: { query: mechanicListQuery },
-  responses: {
-    200: json(mechanicListSchema, 'A page of mechanics', { items: [MECHANIC_EXAMPLE], next_cursor: null }),
+  responses: later(() => ({
+    200: json(mechanicListSchema(), 'A page of mechanics', { items: [MECHANIC_EXAMPLE], next_cursor: null }),
     ...problems(...SESSION_PROBLEMS, 'forbidden', 'validation_failed'),
-  },
+  })),
 })
 
 mechanicRoutes.openapi(list, async (c) => {
@@ -122,8 +123,8 @@ const byWorkload = createRoute({
   'x-permission': 'mechanics:read',
   middleware: [requireSession({ permission: 'mechanics:read' })] as const,
   request: { query: workloadQuery },
-  responses: {
-    200: json(workloadSchema, 'The mechanics', {
+  responses: later(() => ({
+    200: json(workloadSchema(), 'The mechanics', {
       mechanics: [{ ...MECHANIC_EXAMPLE, ticket_count: 3 }],
       total_mechanics: 1,
       sort_order: 'desc',
@@ -131,7 +132,7 @@ const byWorkload = createRoute({
       limit_applied: 100,
     }),
     ...problems(...SESSION_PROBLEMS, 'forbidden', 'validation_failed', 'order_invalid'),
-  },
+  })),
 })
 
 mechanicRoutes.openapi(
@@ -170,10 +171,10 @@ const read = createRoute({
   'x-permission': 'mechanics:read',
   middleware: [requireSession({ permission: 'mechanics:read' }), loadMechanic] as const,
   request: { params: idParam },
-  responses: {
-    200: json(mechanicSchema, 'The mechanic', MECHANIC_EXAMPLE),
+  responses: later(() => ({
+    200: json(mechanicSchema(), 'The mechanic', MECHANIC_EXAMPLE),
     ...problems(...SESSION_PROBLEMS, 'forbidden', 'mechanic_not_found'),
-  },
+  })),
 })
 
 mechanicRoutes.openapi(read, (c) => c.json(showMechanic(c.var.mechanic, c.var.actor.rights), 200))
@@ -189,10 +190,10 @@ const update = createRoute({
   'x-permission': 'mechanics:write',
   middleware: [requireSession({ permission: 'mechanics:write' }), loadMechanic] as const,
   request: { params: idParam, body: body(mechanicChangeSchema, { salary: 54500 }) },
-  responses: {
-    200: json(mechanicSchema, 'The changed mechanic', { ...MECHANIC_EXAMPLE, salary: 54500 }),
+  responses: later(() => ({
+    200: json(mechanicSchema(), 'The changed mechanic', { ...MECHANIC_EXAMPLE, salary: 54500 }),
     ...problems(...CHANGE_PROBLEMS, 'forbidden', 'mechanic_not_found', 'mechanic_email_taken'),
-  },
+  })),
 })
 
 mechanicRoutes.openapi(update, async (c) => {
@@ -212,10 +213,10 @@ const remove = createRoute({
   'x-permission': 'mechanics:write',
   middleware: [requireSession({ permission: 'mechanics:write' }), loadMechanic] as const,
   request: { params: idParam },
-  responses: {
+  responses: later(() => ({
     200: json(z.object({ message: z.string() }), 'Deleted', { message: 'Mechanic deleted successfully' }),
     ...problems(...CHANGE_PROBLEMS, 'forbidden', 'mechanic_not_found'),
-  },
+  })),
 })
 
 mechanicRoutes.openapi(remove, async (c) => {

@@ -2,6 +2,7 @@ import * as z from 'zod'
 import { type Rights, reachBy } from '../access/decide.ts'
 import { emailField, nameField, phoneField } from '../accounts/schemas.ts'
 import { amountField, showCents } from '../platform/money.ts'
+import { once } from '../platform/once.ts'
 import { queryInteger } from '../platform/pagination.ts'
 import type { MechanicRow } from './queries.ts'
 
@@ -15,7 +16,7 @@ const mechanicFields = {
   salary: z.number().nullable().optional().meta({ description: 'Only for who may change mechanics: admins' }),
 }
 
-export const mechanicSchema = z.object(mechanicFields).meta({ id: 'Mechanic' })
+export const mechanicSchema = once(() => z.object(mechanicFields).meta({ id: 'Mechanic' }))
 
 export const MECHANIC_EXAMPLE = {
   id: 1,
@@ -43,7 +44,7 @@ export type NewMechanicInput = z.output<typeof newMechanicSchema>
 export type MechanicInput = z.output<typeof mechanicChangeSchema>
 
 /** A mechanic as one may see them: the salary only with the permission to change it. */
-export function showMechanic(row: MechanicRow, reader: Rights): z.infer<typeof mechanicSchema> {
+export function showMechanic(row: MechanicRow, reader: Rights): z.infer<ReturnType<typeof mechanicSchema>> {
   const { id, name, email, phone, salaryCents } = row
   const shown = { id, name, email, phone }
   if (reachBy(reader, 'mechanics:write') !== 'any') return shown
@@ -55,28 +56,32 @@ export const mechanicListQuery = z.object({
   limit: queryInteger(1, 100).default(20),
 })
 
-export const mechanicListSchema = z
-  .object({ items: z.array(mechanicSchema), next_cursor: z.string().nullable() })
-  .meta({ id: 'MechanicList' })
+export const mechanicListSchema = once(() =>
+  z
+    .object({ items: z.array(mechanicSchema()), next_cursor: z.string().nullable() })
+    .meta({ id: 'MechanicList' }),
+)
 
 export const workloadQuery = z.object({
   order: z.enum(['asc', 'desc']).default('desc').meta({ description: 'By tickets; most of them first' }),
   limit: queryInteger(1, 100).default(100),
 })
 
-export const workloadSchema = z
-  .object({
-    mechanics: z.array(
-      z.object({
-        ...mechanicFields,
-        ticket_count: z
-          .int()
-          .meta({ description: 'Tickets in whatever status that the mechanic is assigned to' }),
-      }),
-    ),
-    total_mechanics: z.int().meta({ description: 'How many there are, listed or not' }),
-    sort_order: z.enum(['asc', 'desc']),
-    message: z.string(),
-    limit_applied: z.int(),
-  })
-  .meta({ id: 'MechanicsByWorkload' })
+export const workloadSchema = once(() =>
+  z
+    .object({
+      mechanics: z.array(
+        z.object({
+          ...mechanicFields,
+          ticket_count: z
+            .int()
+            .meta({ description: 'Tickets in whatever status that the mechanic is assigned to' }),
+        }),
+      ),
+      total_mechanics: z.int().meta({ description: 'How many there are, listed or not' }),
+      sort_order: z.enum(['asc', 'desc']),
+      message: z.string(),
+      limit_applied: z.int(),
+    })
+    .meta({ id: 'MechanicsByWorkload' }),
+)

@@ -8,6 +8,7 @@ import {
   createRoute,
   createRoutes,
   json,
+  later,
   limited,
   problems,
 } from '../platform/openapi.ts'
@@ -31,14 +32,14 @@ const resetRoute = createRoute({
       password: 'a-long-new-passphrase',
     }),
   },
-  responses: {
+  responses: later(() => ({
     200: limited(
       json(z.object({ message: z.string() }), 'The password is set', {
         message: 'Password reset successfully',
       }),
     ),
     ...problems(...BODY_PROBLEMS, 'link_token_invalid', 'too_many_requests', 'sign_in_busy', 'unavailable'),
-  },
+  })),
 })
 
 passwordRoutes.openapi(resetRoute, async (c) => {

@@ -1,7 +1,7 @@
 /** The OpenAPI 3.1 document, made from the routes' own schemas. */
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import * as z from 'zod'
-import { ANYONE, createRoute, json, problems } from './openapi.ts'
+import { ANYONE, createRoute, json, later, problems } from './openapi.ts'
 import type { AppEnv } from './request-scope.ts'
 import { SERVICE_NAME, VERSION } from './version.ts'
 
@@ -15,10 +15,10 @@ export const documentRoute = createRoute({
   summary: 'This document',
   description: 'Made from the schemas that validate the requests.',
   security: ANYONE,
-  responses: {
+  responses: later(() => ({
     200: json(z.looseObject({ openapi: z.string() }), 'An OpenAPI 3.1 document', { openapi: '3.1.0' }),
     ...problems(),
-  },
+  })),
 })
 
 const TAGS = [

@@ -4,6 +4,7 @@
  */
 import { createRoute, OpenAPIHono } from '@hono/zod-openapi'
 import * as z from 'zod'
+import { once } from './once.ts'
 import { problemBody } from './problem.ts'
 import { PROBLEM_CODES, type ProblemCode, problemKind } from './problem-catalogue.ts'
 import type { AppEnv } from './request-scope.ts'
@@ -19,19 +20,21 @@ export function createRoutes() {
 /** For clients that decide by it: TypeScript knows every code. */
 export const problemCodeSchema = z.enum(PROBLEM_CODES).meta({ id: 'ProblemCode' })
 
-export const problemSchema = z
-  .object({
-    type: z.string(),
-    title: z.string(),
-    status: z.int(),
-    code: problemCodeSchema,
-    detail: z.string().optional(),
-    error: z.string(),
-    message: z.string(),
-    errors: z.record(z.string(), z.array(z.string())).optional(),
-    request_id: z.string(),
-  })
-  .meta({ id: 'Problem' })
+export const problemSchema = once(() =>
+  z
+    .object({
+      type: z.string(),
+      title: z.string(),
+      status: z.int(),
+      code: problemCodeSchema,
+      detail: z.string().optional(),
+      error: z.string(),
+      message: z.string(),
+      errors: z.record(z.string(), z.array(z.string())).optional(),
+      request_id: z.string(),
+    })
+    .meta({ id: 'Problem' }),
+)
 
 /** What any route can answer, whatever it does. */
 const ANYWHERE: ProblemCode[] = ['https_required', 'internal_error', 'misconfigured']
@@ -113,8 +116,21 @@ function problemAnswer(status: number, codes: ProblemCode[], isLimited: boolean)
     ...(PROBLEM_HEADERS[status] && {
       headers: { ...PROBLEM_HEADERS[status], ...(isLimited && status < 500 && RATE_LIMIT_HEADERS) },
     }),
-    content: { 'application/problem+json': { schema: problemSchema, examples } },
+    content: { 'application/problem+json': { schema: problemSchema(), examples } },
   }
+}
+
+/**
+ * The documented answers of a route, made when the document is asked for: most isolates never are, and
+ * the schemas of answers would be the larger half of what each start makes.
+ */
+export function later<Answers extends object>(make: () => Answers): Answers {
+  const answers = once(make)
+  return new Proxy({} as Answers, {
+    ownKeys: () => Reflect.ownKeys(answers()),
+    getOwnPropertyDescriptor: (_, name) => Reflect.getOwnPropertyDescriptor(answers(), name),
+    get: (_, name) => Reflect.get(answers(), name),
+  })
 }
 
 /** A JSON answer of a route. */

@@ -1,5 +1,6 @@
 /** Pages as the old service had them: lenient input, a `pagination` object in the answer. */
 import * as z from 'zod'
+import { once } from './once.ts'
 
 const DEFAULT_PER_PAGE = 10
 const MAX_PER_PAGE = 100
@@ -45,20 +46,26 @@ export const pageFields = {
   }),
 }
 
-export const pageSchema = z
-  .object({
-    page: z.int(),
-    per_page: z.int(),
-    total: z.int(),
-    pages: z.int(),
-    has_next: z.boolean(),
-    has_prev: z.boolean(),
-    next_page: z.int().nullable(),
-    prev_page: z.int().nullable(),
-  })
-  .meta({ id: 'Pagination' })
+export const pageSchema = once(() =>
+  z
+    .object({
+      page: z.int(),
+      per_page: z.int(),
+      total: z.int(),
+      pages: z.int(),
+      has_next: z.boolean(),
+      has_prev: z.boolean(),
+      next_page: z.int().nullable(),
+      prev_page: z.int().nullable(),
+    })
+    .meta({ id: 'Pagination' }),
+)
 
-export function describePage(page: number, perPage: number, total: number): z.infer<typeof pageSchema> {
+export function describePage(
+  page: number,
+  perPage: number,
+  total: number,
+): z.infer<ReturnType<typeof pageSchema>> {
   const pages = Math.ceil(total / perPage)
   const hasNext = page < pages
   const hasPrev = page > 1

@@ -2,11 +2,13 @@
 import { sql } from 'drizzle-orm'
 import * as z from 'zod'
 import { openDatabase } from './database.ts'
+import { once } from './once.ts'
 import {
   ANYONE,
   createRoute,
   createRoutes,
   json,
+  later,
   onlyProblems,
   problemCodeSchema,
   problems,
@@ -20,12 +22,14 @@ export const platformRoutes = createRoutes()
 
 const PUBLIC_CACHE = { 'Cache-Control': 'public, max-age=300' }
 
-const entrySchema = z.object({
-  message: z.string(),
-  name: z.string(),
-  version: z.string(),
-  endpoints: z.record(z.string(), z.string()),
-})
+const entrySchema = once(() =>
+  z.object({
+    message: z.string(),
+    name: z.string(),
+    version: z.string(),
+    endpoints: z.record(z.string(), z.string()),
+  }),
+)
 
 const ENTRY = {
   message: 'Welcome to the Mechanic Shop API',
@@ -59,7 +63,7 @@ const entry = createRoute({
   summary: 'Where to begin',
   description: 'Names the service, its version and its entry points.',
   security: ANYONE,
-  responses: { 200: json(entrySchema, 'The entry points', ENTRY), ...problems() },
+  responses: later(() => ({ 200: json(entrySchema(), 'The entry points', ENTRY), ...problems() })),
 })
 
 platformRoutes.openapi(entry, (c) => c.json(ENTRY, 200, PUBLIC_CACHE))
@@ -74,10 +78,10 @@ const health = createRoute({
   summary: 'Whether the Worker runs; touches no storage',
   description: 'Answers without settings and without storage; for a load balancer or a person at night.',
   security: ANYONE,
-  responses: {
+  responses: later(() => ({
     200: json(z.object({ status: z.string(), message: z.string() }), 'It runs', HEALTHY),
     ...onlyProblems('https_required', 'internal_error'),
-  },
+  })),
 })
 
 platformRoutes.openapi(health, (c) => c.json(HEALTHY, 200))
@@ -95,10 +99,10 @@ const ready = createRoute({
   summary: 'Whether the database and KV answer and the schema is current',
   description: 'Asks the database for its newest migration and KV for a key; 503 names what does not answer.',
   security: ANYONE,
-  responses: {
+  responses: later(() => ({
     200: json(z.object({ status: z.string(), checks: z.record(z.string(), z.string()) }), 'Ready', READY),
     ...problems('not_ready'),
-  },
+  })),
 })
 
 platformRoutes.openapi(ready, async (c) => {
@@ -133,14 +137,16 @@ function inTime<T>(promise: Promise<T>): Promise<T | undefined> {
   return within(PROBE_MS, promise).catch(() => undefined)
 }
 
-const problemDescription = z.object({
-  type: z.string(),
-  code: problemCodeSchema,
-  title: z.string(),
-  status: z.int(),
-  detail: z.string().optional(),
-  explanation: z.string(),
-})
+const problemDescription = once(() =>
+  z.object({
+    type: z.string(),
+    code: problemCodeSchema,
+    title: z.string(),
+    status: z.int(),
+    detail: z.string().optional(),
+    explanation: z.string(),
+  }),
+)
 
 const explainProblem = createRoute({
   method: 'get',
@@ -153,7 +159,10 @@ const explainProblem = createRoute({
   request: {
     params: z.object({ code: z.string().meta({ example: 'invalid_credentials', enum: PROBLEM_CODES }) }),
   },
-  responses: { 200: json(problemDescription, 'The explanation'), ...problems('problem_not_found') },
+  responses: later(() => ({
+    200: json(problemDescription(), 'The explanation'),
+    ...problems('problem_not_found'),
+  })),
 })
 
 platformRoutes.openapi(explainProblem, (c) => {

@@ -6,6 +6,7 @@ import { accountSchema, CUSTOMER_EXAMPLE, showAccount } from '../accounts/schema
 import { API_TOKEN_PREFIX } from '../api-tokens/token.ts'
 import { refuseInvalidWithPassword } from '../passwords/validation.ts'
 import { isoTime } from '../platform/iso-time.ts'
+import { once } from '../platform/once.ts'
 import {
   bearer,
   body,
@@ -13,6 +14,7 @@ import {
   createRoute,
   createRoutes,
   json,
+  later,
   problems,
   SESSION_PROBLEMS,
 } from '../platform/openapi.ts'
@@ -22,23 +24,25 @@ import { profileChangeSchema } from './schemas.ts'
 
 export const profileRoutes = createRoutes()
 
-const meSchema = z
-  .object({
-    account: accountSchema,
-    permissions: z.array(permissionSchema),
-    // Not `nullable()`: the document would then ask for a value that is both an object and null.
-    session: z
-      .union([
-        z.object({ id: z.string(), created_at: z.iso.datetime(), expires_at: z.iso.datetime() }),
-        z.null(),
-      ])
-      .meta({ description: 'Null for an API token' }),
-    api_token: z
-      .object({ id: z.string(), created_at: z.iso.datetime(), expires_at: z.iso.datetime() })
-      .optional()
-      .meta({ description: 'The API token that was sent; left out for a session' }),
-  })
-  .meta({ id: 'Me' })
+const meSchema = once(() =>
+  z
+    .object({
+      account: accountSchema(),
+      permissions: z.array(permissionSchema),
+      // Not `nullable()`: the document would then ask for a value that is both an object and null.
+      session: z
+        .union([
+          z.object({ id: z.string(), created_at: z.iso.datetime(), expires_at: z.iso.datetime() }),
+          z.null(),
+        ])
+        .meta({ description: 'Null for an API token' }),
+      api_token: z
+        .object({ id: z.string(), created_at: z.iso.datetime(), expires_at: z.iso.datetime() })
+        .optional()
+        .meta({ description: 'The API token that was sent; left out for a session' }),
+    })
+    .meta({ id: 'Me' }),
+)
 
 const ME_EXAMPLE = {
   account: { ...CUSTOMER_EXAMPLE, role: 'customer' },
@@ -50,7 +54,7 @@ const ME_EXAMPLE = {
   },
 }
 
-function showMe({ account, session, rights }: Actor): z.infer<typeof meSchema> {
+function showMe({ account, session, rights }: Actor): z.infer<ReturnType<typeof meSchema>> {
   const times = {
     created_at: isoTime(session.createdAt),
     expires_at: isoTime(session.expiresAt),
@@ -75,10 +79,10 @@ const readMe = createRoute({
   security: bearer('profile:read'),
   'x-permission': 'profile:read',
   middleware: [requireSession({ permission: 'profile:read' })] as const,
-  responses: {
-    200: json(meSchema, 'The signed-in account', ME_EXAMPLE),
+  responses: later(() => ({
+    200: json(meSchema(), 'The signed-in account', ME_EXAMPLE),
     ...problems(...SESSION_PROBLEMS, 'forbidden'),
-  },
+  })),
 })
 
 profileRoutes.openapi(readMe, (c) => c.json(showMe(c.var.actor), 200))
@@ -95,8 +99,8 @@ const changeMe = createRoute({
   'x-permission': 'profile:write',
   middleware: [requireSession({ permission: 'profile:write' })] as const,
   request: { body: body(profileChangeSchema, { first_name: 'Johnny' }) },
-  responses: {
-    200: json(meSchema, 'The changed account', ME_EXAMPLE),
+  responses: later(() => ({
+    200: json(meSchema(), 'The changed account', ME_EXAMPLE),
     ...problems(
       ...CHANGE_PROBLEMS,
       'forbidden',
@@ -107,7 +111,7 @@ const changeMe = createRoute({
       'too_many_requests',
       'sign_in_busy',
     ),
-  },
+  })),
 })
 
 profileRoutes.openapi(

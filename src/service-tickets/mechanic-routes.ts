@@ -7,6 +7,7 @@ import {
   createRoutes,
   idParam,
   json,
+  later,
   problems,
 } from '../platform/openapi.ts'
 import { Problem } from '../platform/problem.ts'
@@ -49,14 +50,14 @@ const edit = createRoute({
   'x-permission': 'tickets:write',
   middleware: [...staffOnly] as const,
   request: { params: idParam, body: body(mechanicEditSchema, { add_ids: [1], remove_ids: [] }, false) },
-  responses: {
-    200: json(mechanicEditResultSchema, 'All is done', EDITED),
-    207: json(mechanicEditResultSchema, 'A part is done', {
+  responses: later(() => ({
+    200: json(mechanicEditResultSchema(), 'All is done', EDITED),
+    207: json(mechanicEditResultSchema(), 'A part is done', {
       ...EDITED,
       errors: { 'remove_ids.0': ['Mechanic not found'] },
     }),
     ...problems(...CHANGE_PROBLEMS, 'forbidden', 'ticket_not_found', 'no_changes_made'),
-  },
+  })),
 })
 
 ticketMechanicRoutes.openapi(edit, async (c) => {
@@ -98,8 +99,8 @@ const assign = createRoute({
   'x-permission': 'tickets:write',
   middleware: [...staffOnly] as const,
   request: { params: mechanicParams },
-  responses: {
-    200: json(changedTicketSchema, 'Assigned', {
+  responses: later(() => ({
+    200: json(changedTicketSchema(), 'Assigned', {
       message: 'Mechanic Maria Keller assigned to service ticket 1',
       service_ticket: TICKET_EXAMPLE,
     }),
@@ -111,7 +112,7 @@ const assign = createRoute({
       'mechanic_already_assigned',
       'ticket_full',
     ),
-  },
+  })),
 })
 
 ticketMechanicRoutes.openapi(assign, async (c) => {
@@ -131,8 +132,8 @@ const remove = createRoute({
   'x-permission': 'tickets:write',
   middleware: [...staffOnly] as const,
   request: { params: mechanicParams },
-  responses: {
-    200: json(changedTicketSchema, 'Removed', {
+  responses: later(() => ({
+    200: json(changedTicketSchema(), 'Removed', {
       message: 'Mechanic Maria Keller removed from service ticket 1',
       service_ticket: { ...TICKET_EXAMPLE, mechanics: [] },
     }),
@@ -143,7 +144,7 @@ const remove = createRoute({
       'mechanic_not_found',
       'mechanic_not_assigned',
     ),
-  },
+  })),
 })
 
 ticketMechanicRoutes.openapi(remove, async (c) => {

@@ -7,6 +7,7 @@ import {
   createRoutes,
   idParam,
   json,
+  later,
   problems,
 } from '../platform/openapi.ts'
 import { requireSession } from '../sessions/guard.ts'
@@ -30,8 +31,8 @@ const add = createRoute({
   'x-permission': 'tickets:write',
   middleware: [...staffOnly] as const,
   request: { params: idParam, body: body(newPartSchema, { inventory_id: 1, quantity: 2 }) },
-  responses: {
-    200: json(changedTicketSchema, 'Added', {
+  responses: later(() => ({
+    200: json(changedTicketSchema(), 'Added', {
       message: 'Inventory item Brake pads, front added to service ticket 1',
       service_ticket: {
         ...TICKET_EXAMPLE,
@@ -47,7 +48,7 @@ const add = createRoute({
       'stock_exhausted',
       'ticket_full',
     ),
-  },
+  })),
 })
 
 ticketPartRoutes.openapi(add, async (c) => {
@@ -69,8 +70,8 @@ const remove = createRoute({
   'x-permission': 'tickets:write',
   middleware: [...staffOnly] as const,
   request: { params: partParams },
-  responses: {
-    200: json(changedTicketSchema, 'Removed', {
+  responses: later(() => ({
+    200: json(changedTicketSchema(), 'Removed', {
       message: 'Inventory item Brake pads, front removed from service ticket 1',
       service_ticket: TICKET_EXAMPLE,
     }),
@@ -81,7 +82,7 @@ const remove = createRoute({
       'inventory_item_not_found',
       'part_not_added',
     ),
-  },
+  })),
 })
 
 ticketPartRoutes.openapi(remove, async (c) => {

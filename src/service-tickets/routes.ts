@@ -11,6 +11,7 @@ import {
   createRoutes,
   idParam,
   json,
+  later,
   problems,
   SESSION_PROBLEMS,
 } from '../platform/openapi.ts'
@@ -51,10 +52,10 @@ const open = createRoute({
       mechanic_ids: [1],
     }),
   },
-  responses: {
-    201: json(ticketSchema, 'The ticket', TICKET_EXAMPLE),
+  responses: later(() => ({
+    201: json(ticketSchema(), 'The ticket', TICKET_EXAMPLE),
     ...problems(...CHANGE_PROBLEMS, 'forbidden', 'customer_unknown', 'mechanic_unknown'),
-  },
+  })),
 })
 
 serviceTicketRoutes.openapi(
@@ -85,9 +86,9 @@ const list = createRoute({
   'x-permission': 'tickets:read',
   middleware: [requireSession({ permission: 'tickets:read' })] as const,
   request: { query: ticketListQuery },
-  responses: {
+  responses: later(() => ({
     200: json(
-      z.object({ items: z.array(ticketSchema), next_cursor: z.string().nullable() }),
+      z.object({ items: z.array(ticketSchema()), next_cursor: z.string().nullable() }),
       'A page of tickets',
       {
         items: [TICKET_EXAMPLE],
@@ -95,7 +96,7 @@ const list = createRoute({
       },
     ),
     ...problems(...SESSION_PROBLEMS, 'forbidden', 'validation_failed'),
-  },
+  })),
 })
 
 serviceTicketRoutes.openapi(list, async (c) => {
@@ -126,10 +127,10 @@ const read = createRoute({
   'x-permission': 'tickets:read',
   middleware: [requireSession({ permission: 'tickets:read' }), loadTicket] as const,
   request: { params: idParam },
-  responses: {
-    200: json(ticketSchema, 'The ticket', TICKET_EXAMPLE),
+  responses: later(() => ({
+    200: json(ticketSchema(), 'The ticket', TICKET_EXAMPLE),
     ...problems(...SESSION_PROBLEMS, 'forbidden', 'ticket_not_found'),
-  },
+  })),
 })
 
 serviceTicketRoutes.openapi(read, (c) => c.json(showTicket(c.var.ticket), 200))
@@ -146,10 +147,10 @@ const update = createRoute({
   'x-permission': 'tickets:write',
   middleware: [requireSession(STAFF_ONLY), loadTicket] as const,
   request: { params: idParam, body: body(ticketChangeSchema, { status: 'in_progress' }) },
-  responses: {
-    200: json(ticketSchema, 'The changed ticket', { ...TICKET_EXAMPLE, status: 'in_progress' }),
+  responses: later(() => ({
+    200: json(ticketSchema(), 'The changed ticket', { ...TICKET_EXAMPLE, status: 'in_progress' }),
     ...problems(...CHANGE_PROBLEMS, 'forbidden', 'ticket_not_found', 'ticket_status_conflict'),
-  },
+  })),
 })
 
 serviceTicketRoutes.openapi(update, async (c) => {
@@ -177,12 +178,12 @@ const remove = createRoute({
   'x-permission': 'tickets:write',
   middleware: [requireSession(STAFF_ONLY), loadTicket] as const,
   request: { params: idParam },
-  responses: {
+  responses: later(() => ({
     200: json(z.object({ message: z.string() }), 'Deleted', {
       message: 'Service ticket deleted successfully',
     }),
     ...problems(...CHANGE_PROBLEMS, 'forbidden', 'ticket_not_found'),
-  },
+  })),
 })
 
 serviceTicketRoutes.openapi(remove, async (c) => {

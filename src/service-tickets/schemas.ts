@@ -2,6 +2,7 @@ import * as z from 'zod'
 import { CUSTOMER_EXAMPLE, customerSchema, showCustomer } from '../accounts/schemas.ts'
 import { MAX_QUANTITY } from '../inventory/schemas.ts'
 import { showCents } from '../platform/money.ts'
+import { once } from '../platform/once.ts'
 import { queryInteger } from '../platform/pagination.ts'
 import { codePoints, integer, text } from '../platform/validate.ts'
 import { MAX_TICKET_MECHANICS } from './mechanic-queries.ts'
@@ -12,28 +13,30 @@ import { hasRightCheckDigit } from './vin.ts'
 
 const ticketStatus = z.enum(TICKET_STATUSES).meta({ id: 'TicketStatus' })
 
-export const ticketSchema = z
-  .object({
-    id: z.int(),
-    customer_id: z.int().nullable(),
-    // Not `nullable()`: the document would then ask for a value that is both an object and null.
-    customer: z.union([customerSchema, z.null()]),
-    description: z.string(),
-    service_date: z.string().meta({ description: 'UTC, without zone, as the old service had it' }),
-    status: ticketStatus,
-    vin: z.string().nullable(),
-    mechanics: z.array(z.object({ id: z.int(), name: z.string() })),
-    parts: z
-      .array(z.object({ id: z.int(), name: z.string(), price: z.number(), quantity: z.int() }))
-      .meta({ description: 'With name and price of when each was added' }),
-    created_at: z.iso.datetime(),
-    updated_at: z.iso.datetime(),
-    warnings: z
-      .record(z.string(), z.array(z.string()))
-      .optional()
-      .meta({ description: 'By field, what may be a slip of the pen: the check digit of the VIN' }),
-  })
-  .meta({ id: 'ServiceTicket' })
+export const ticketSchema = once(() =>
+  z
+    .object({
+      id: z.int(),
+      customer_id: z.int().nullable(),
+      // Not `nullable()`: the document would then ask for a value that is both an object and null.
+      customer: z.union([customerSchema(), z.null()]),
+      description: z.string(),
+      service_date: z.string().meta({ description: 'UTC, without zone, as the old service had it' }),
+      status: ticketStatus,
+      vin: z.string().nullable(),
+      mechanics: z.array(z.object({ id: z.int(), name: z.string() })),
+      parts: z
+        .array(z.object({ id: z.int(), name: z.string(), price: z.number(), quantity: z.int() }))
+        .meta({ description: 'With name and price of when each was added' }),
+      created_at: z.iso.datetime(),
+      updated_at: z.iso.datetime(),
+      warnings: z
+        .record(z.string(), z.array(z.string()))
+        .optional()
+        .meta({ description: 'By field, what may be a slip of the pen: the check digit of the VIN' }),
+    })
+    .meta({ id: 'ServiceTicket' }),
+)
 
 export const TICKET_EXAMPLE = {
   id: 1,
@@ -99,28 +102,30 @@ export const mechanicEditSchema = z
   })
   .meta({ id: 'MechanicEdit' })
 
-export const mechanicEditResultSchema = z
-  .object({
-    message: z.string(),
-    changes_made: z.array(z.string()),
-    service_ticket: ticketSchema,
-    errors: z
-      .record(z.string(), z.array(z.string()))
-      .meta({ description: 'What could not be changed, by list and place in it from 0: `add_ids.1`' }),
-  })
-  .meta({ id: 'MechanicEditResult' })
+export const mechanicEditResultSchema = once(() =>
+  z
+    .object({
+      message: z.string(),
+      changes_made: z.array(z.string()),
+      service_ticket: ticketSchema(),
+      errors: z
+        .record(z.string(), z.array(z.string()))
+        .meta({ description: 'What could not be changed, by list and place in it from 0: `add_ids.1`' }),
+    })
+    .meta({ id: 'MechanicEditResult' }),
+)
 
 export const newPartSchema = z
   .strictObject({ inventory_id: id, quantity: integer().min(1).max(MAX_QUANTITY).default(1) })
   .meta({ id: 'NewPart' })
 
 /** What a change of one mechanic or part answers. */
-export const changedTicketSchema = z
-  .object({ message: z.string(), service_ticket: ticketSchema })
-  .meta({ id: 'ChangedServiceTicket' })
+export const changedTicketSchema = once(() =>
+  z.object({ message: z.string(), service_ticket: ticketSchema() }).meta({ id: 'ChangedServiceTicket' }),
+)
 
 /** A ticket with the customer that its row names. */
-export function showTicket(row: TicketRow): z.infer<typeof ticketSchema> {
+export function showTicket(row: TicketRow): z.infer<ReturnType<typeof ticketSchema>> {
   const { customerId: id, customerEmail: email, customerFirstName, customerLastName } = row
   if (id === null || email === null || customerFirstName === null || customerLastName === null) {
     return showTicketOf(row, null)
@@ -132,8 +137,8 @@ export function showTicket(row: TicketRow): z.infer<typeof ticketSchema> {
 /** A ticket with a customer who is known already, or none. */
 export function showTicketOf(
   row: PlainTicketRow,
-  customer: z.infer<typeof customerSchema> | null,
-): z.infer<typeof ticketSchema> {
+  customer: z.infer<ReturnType<typeof customerSchema>> | null,
+): z.infer<ReturnType<typeof ticketSchema>> {
   const createdAt = showInstant(row.createdAt)
   return {
     id: row.id,

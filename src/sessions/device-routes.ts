@@ -2,6 +2,7 @@
 import * as z from 'zod'
 import { answered } from '../platform/database.ts'
 import { isoTime } from '../platform/iso-time.ts'
+import { once } from '../platform/once.ts'
 import {
   bearer,
   body,
@@ -9,6 +10,7 @@ import {
   createRoute,
   createRoutes,
   json,
+  later,
   problems,
   SESSION_PROBLEMS,
 } from '../platform/openapi.ts'
@@ -20,23 +22,25 @@ import { requireSession } from './guard.ts'
 
 export const deviceRoutes = createRoutes()
 
-const deviceSchema = z
-  .object({
-    id: z.string(),
-    current: z.boolean().meta({ description: 'Whether this session was opened on it' }),
-    name: z.string().nullable().meta({ description: 'What its owner calls it' }),
-    browser: z.string().nullable(),
-    os: z.string().nullable(),
-    first_seen_at: z.iso.datetime(),
-    last_seen_at: z.iso.datetime(),
-    ip: z.string().nullable().meta({ description: 'Of the last sign-in' }),
-    country: z.string().nullable(),
-    city: z.string().nullable(),
-    network: z.string().nullable(),
-    known: z.boolean().meta({ description: 'Whether its device token still counts' }),
-    sessions: z.int().meta({ description: 'How many live sessions were opened on it' }),
-  })
-  .meta({ id: 'Device' })
+const deviceSchema = once(() =>
+  z
+    .object({
+      id: z.string(),
+      current: z.boolean().meta({ description: 'Whether this session was opened on it' }),
+      name: z.string().nullable().meta({ description: 'What its owner calls it' }),
+      browser: z.string().nullable(),
+      os: z.string().nullable(),
+      first_seen_at: z.iso.datetime(),
+      last_seen_at: z.iso.datetime(),
+      ip: z.string().nullable().meta({ description: 'Of the last sign-in' }),
+      country: z.string().nullable(),
+      city: z.string().nullable(),
+      network: z.string().nullable(),
+      known: z.boolean().meta({ description: 'Whether its device token still counts' }),
+      sessions: z.int().meta({ description: 'How many live sessions were opened on it' }),
+    })
+    .meta({ id: 'Device' }),
+)
 
 const DEVICE_EXAMPLE = {
   id: 'p7Rk2nV0aXw9sD4fG6hJ1Q',
@@ -54,7 +58,7 @@ const DEVICE_EXAMPLE = {
   sessions: 1,
 }
 
-function showDevice(row: ListedDevice, currentId: string | null): z.infer<typeof deviceSchema> {
+function showDevice(row: ListedDevice, currentId: string | null): z.infer<ReturnType<typeof deviceSchema>> {
   const { id, name, browser, os, country, city, network, sessions } = row
   const seen = { first_seen_at: isoTime(row.firstSeenAt), last_seen_at: isoTime(row.lastSeenAt) }
   const place = { ip: row.address, country, city, network }
@@ -82,10 +86,10 @@ const list = createRoute({
   security: bearer('profile:read'),
   'x-permission': 'profile:read',
   middleware: [requireSession({ permission: 'profile:read', needsSession: true })] as const,
-  responses: {
-    200: json(z.object({ items: z.array(deviceSchema) }), 'The own devices', { items: [DEVICE_EXAMPLE] }),
+  responses: later(() => ({
+    200: json(z.object({ items: z.array(deviceSchema()) }), 'The own devices', { items: [DEVICE_EXAMPLE] }),
     ...problems(...SESSION_PROBLEMS, 'forbidden', 'session_required'),
-  },
+  })),
 })
 
 deviceRoutes.openapi(list, async (c) => {
@@ -115,10 +119,10 @@ const rename = createRoute({
     params: deviceId,
     body: body(z.strictObject({ name: nameField }).meta({ id: 'DeviceName' }), { name: DEVICE_EXAMPLE.name }),
   },
-  responses: {
+  responses: later(() => ({
     200: json(z.object({ message: z.string() }), 'Renamed', { message: 'Device renamed' }),
     ...problems(...CHANGE_PROBLEMS, 'forbidden', 'session_required', 'device_not_found'),
-  },
+  })),
 })
 
 deviceRoutes.openapi(rename, async (c) => {
@@ -139,13 +143,13 @@ const forget = createRoute({
   'x-permission': 'profile:write',
   middleware: [requireSession({ permission: 'profile:write', needsSession: true })] as const,
   request: { params: deviceId, body: body(z.strictObject({}), {}, false) },
-  responses: {
+  responses: later(() => ({
     200: json(z.object({ message: z.string(), revoked: z.int() }), 'Forgotten', {
       message: 'Device forgotten',
       revoked: 1,
     }),
     ...problems(...CHANGE_PROBLEMS, 'forbidden', 'session_required', 'device_not_found'),
-  },
+  })),
 })
 
 deviceRoutes.openapi(forget, async (c) => {

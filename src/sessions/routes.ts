@@ -2,6 +2,7 @@
 import * as z from 'zod'
 import { answered } from '../platform/database.ts'
 import { isoTime } from '../platform/iso-time.ts'
+import { once } from '../platform/once.ts'
 import {
   bearer,
   body,
@@ -9,6 +10,7 @@ import {
   createRoute,
   createRoutes,
   json,
+  later,
   problems,
   SESSION_PROBLEMS,
 } from '../platform/openapi.ts'
@@ -19,29 +21,31 @@ import { type ListedSession, listSessions } from './queries.ts'
 
 export const sessionRoutes = createRoutes()
 
-const sessionSchema = z
-  .object({
-    id: z.string(),
-    current: z.boolean().meta({ description: 'Whether the token of this request belongs to it' }),
-    created_at: z.iso.datetime(),
-    last_seen_at: z.iso.datetime().meta({ description: 'Up to five minutes late' }),
-    expires_at: z.iso.datetime(),
-    ip: z.string().nullable().meta({ description: 'From where it was opened' }),
-    country: z.string().nullable(),
-    city: z.string().nullable(),
-    user_agent: z.string().nullable(),
-    device: z
-      .object({
-        id: z.string(),
-        name: z.string().nullable(),
-        browser: z.string().nullable(),
-        os: z.string().nullable(),
-      })
-      .nullable()
-      .meta({ description: 'Null for a session that was opened before devices were known' }),
-    methods: z.array(z.string()),
-  })
-  .meta({ id: 'Session' })
+const sessionSchema = once(() =>
+  z
+    .object({
+      id: z.string(),
+      current: z.boolean().meta({ description: 'Whether the token of this request belongs to it' }),
+      created_at: z.iso.datetime(),
+      last_seen_at: z.iso.datetime().meta({ description: 'Up to five minutes late' }),
+      expires_at: z.iso.datetime(),
+      ip: z.string().nullable().meta({ description: 'From where it was opened' }),
+      country: z.string().nullable(),
+      city: z.string().nullable(),
+      user_agent: z.string().nullable(),
+      device: z
+        .object({
+          id: z.string(),
+          name: z.string().nullable(),
+          browser: z.string().nullable(),
+          os: z.string().nullable(),
+        })
+        .nullable()
+        .meta({ description: 'Null for a session that was opened before devices were known' }),
+      methods: z.array(z.string()),
+    })
+    .meta({ id: 'Session' }),
+)
 
 const SESSION_EXAMPLE = {
   id: 'x3Jv1Q0yT9mW2cK8bL5sZg',
@@ -57,7 +61,7 @@ const SESSION_EXAMPLE = {
   methods: ['password'],
 }
 
-function showSession(row: ListedSession, currentId: string): z.infer<typeof sessionSchema> {
+function showSession(row: ListedSession, currentId: string): z.infer<ReturnType<typeof sessionSchema>> {
   return {
     id: row.id,
     current: row.id === currentId,
@@ -86,10 +90,12 @@ const list = createRoute({
   security: bearer('profile:read'),
   'x-permission': 'profile:read',
   middleware: [requireSession({ permission: 'profile:read', needsSession: true })] as const,
-  responses: {
-    200: json(z.object({ items: z.array(sessionSchema) }), 'The own sessions', { items: [SESSION_EXAMPLE] }),
+  responses: later(() => ({
+    200: json(z.object({ items: z.array(sessionSchema()) }), 'The own sessions', {
+      items: [SESSION_EXAMPLE],
+    }),
     ...problems(...SESSION_PROBLEMS, 'forbidden', 'session_required'),
-  },
+  })),
 })
 
 sessionRoutes.openapi(list, async (c) => {
@@ -114,10 +120,10 @@ const endOne = createRoute({
     params: z.object({ id: z.string().meta({ maxLength: 64, example: SESSION_EXAMPLE.id }) }),
     body: nothing,
   },
-  responses: {
+  responses: later(() => ({
     200: json(z.object({ message: z.string() }), 'Ended', { message: 'Session ended' }),
     ...problems(...CHANGE_PROBLEMS, 'forbidden', 'session_required', 'session_not_found'),
-  },
+  })),
 })
 
 sessionRoutes.openapi(endOne, async (c) => {
@@ -138,13 +144,13 @@ const endOthers = createRoute({
   'x-permission': 'profile:write',
   middleware: [requireSession({ permission: 'profile:write', needsSession: true })] as const,
   request: { body: nothing },
-  responses: {
+  responses: later(() => ({
     200: json(z.object({ message: z.string(), revoked: z.int() }), 'Ended', {
       message: 'Other sessions ended',
       revoked: 2,
     }),
     ...problems(...CHANGE_PROBLEMS, 'forbidden', 'session_required'),
-  },
+  })),
 })
 
 sessionRoutes.openapi(endOthers, async (c) => {

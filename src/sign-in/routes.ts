@@ -19,6 +19,7 @@ import {
   createRoute,
   createRoutes,
   json,
+  later,
   limited,
   problems,
 } from '../platform/openapi.ts'
@@ -64,15 +65,15 @@ const customerLogin = createRoute({
     'Gives a token for 24 hours. A staff account gets the answer of a wrong password here; it uses /auth/login. The same limits hold.',
   middleware: [limit('login')] as const,
   request: { headers: deviceHeader, body: body(credentials, CREDENTIALS_EXAMPLE) },
-  responses: {
+  responses: later(() => ({
     200: limited(
-      json(z.object({ ...signedInMembers, customer: customerSchema }), 'Signed in', {
+      json(z.object({ ...signedInMembers, customer: customerSchema() }), 'Signed in', {
         ...SIGNED_IN_EXAMPLE,
         customer: CUSTOMER_EXAMPLE,
       }),
     ),
     ...problems(...SIGN_IN_PROBLEMS),
-  },
+  })),
 })
 
 signInRoutes.openapi(customerLogin, async (c) => {
@@ -112,19 +113,19 @@ const login = createRoute({
     }),
     body: body(credentials, CREDENTIALS_EXAMPLE),
   },
-  responses: {
+  responses: later(() => ({
     200: limited(
       json(
         z.union([
-          z.object({ ...signedInMembers, account: accountSchema }),
-          z.object({ ...cookieMembers, account: accountSchema }),
+          z.object({ ...signedInMembers, account: accountSchema() }),
+          z.object({ ...cookieMembers, account: accountSchema() }),
         ]),
         'Signed in',
         { ...SIGNED_IN_EXAMPLE, account: { ...CUSTOMER_EXAMPLE, role: 'customer' } },
       ),
     ),
     ...problems(...SIGN_IN_PROBLEMS, 'csrf_failed'),
-  },
+  })),
 })
 
 signInRoutes.openapi(login, async (c) => {

@@ -10,6 +10,7 @@ import {
   createRoute,
   createRoutes,
   json,
+  later,
   limited,
   problems,
 } from '../platform/openapi.ts'
@@ -37,7 +38,7 @@ const stepUpRoute = createRoute({
       password: 'securepassword123',
     }),
   },
-  responses: {
+  responses: later(() => ({
     200: limited(
       json(z.object({ message: z.string(), fresh_until: z.iso.datetime() }), 'The session is fresh', {
         message: 'Step-up successful',
@@ -53,7 +54,7 @@ const stepUpRoute = createRoute({
       'too_many_requests',
       'sign_in_busy',
     ),
-  },
+  })),
 })
 
 stepUpRoutes.openapi(stepUpRoute, async (c) => {

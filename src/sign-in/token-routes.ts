@@ -15,6 +15,7 @@ import {
   createRoute,
   createRoutes,
   json,
+  later,
   limited,
   problems,
   SESSION_PROBLEMS,
@@ -55,7 +56,7 @@ const refresh = createRoute({
       refresh_token: REFRESH_TOKEN_EXAMPLE,
     }),
   },
-  responses: {
+  responses: later(() => ({
     200: limited(
       json(
         z.union([z.object(tokenMembers).meta({ id: 'Tokens' }), z.object(cookieMembers)]),
@@ -64,7 +65,7 @@ const refresh = createRoute({
       ),
     ),
     ...problems(...BODY_PROBLEMS, 'invalid_refresh_token', 'csrf_failed', 'too_many_requests', 'unavailable'),
-  },
+  })),
 })
 
 tokenRoutes.openapi(refresh, async (c) => {
@@ -123,10 +124,10 @@ const logout = createRoute({
   'x-permission': 'profile:read',
   middleware: [requireSessionOrRefreshCookie] as const,
   request: { body: body(z.strictObject({}), {}, false) },
-  responses: {
+  responses: later(() => ({
     200: json(z.object({ message: z.string() }), 'Signed out', { message: 'Logout successful' }),
     ...problems(...CHANGE_PROBLEMS, 'forbidden', 'session_required', 'invalid_refresh_token'),
-  },
+  })),
 })
 
 tokenRoutes.openapi(logout, async (c) => {
@@ -161,12 +162,12 @@ const csrf = createRoute({
   security: bearer('profile:read'),
   'x-permission': 'profile:read',
   middleware: [requireSessionOrRefreshCookie] as const,
-  responses: {
+  responses: later(() => ({
     200: json(z.object({ csrf_token: z.string() }), 'The token', {
       csrf_token: '3f9a0c12.q0Zt8mG1cQx5n2VbJw7sYh4kLd9pRf6uTa3eWi0oXyE',
     }),
     ...problems(...SESSION_PROBLEMS, 'forbidden', 'session_required', 'invalid_refresh_token'),
-  },
+  })),
 })
 
 tokenRoutes.openapi(csrf, async (c) =>
