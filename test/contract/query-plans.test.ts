@@ -4,11 +4,12 @@ import { base64url } from '../../src/crypto/encoding.ts'
 import { randomBytes } from '../../src/crypto/random.ts'
 import { seal } from '../support/audit-log.ts'
 import { admin, anonymous, customer, type Person, program, registration } from '../support/client.ts'
-import { passTime, statements } from '../support/production-limits.ts'
+import { bindingsOf, d1, passTime, statements } from '../support/production-limits.ts'
 import { testEnv } from '../support/test-env.ts'
 
 let john: Person
 let boss: Person
+let jane: Person
 
 /** What scans by its purpose, and why that is accepted. */
 const MAY_SCAN: Record<string, RegExp> = {
@@ -143,5 +144,47 @@ describe('the statements of a working day and of the cron', () => {
       }
     }
     expect(scans).toEqual([])
+  })
+})
+
+describe('S94: with 100,000 tickets', () => {
+  const TICKETS = 100_000
+  const ROWS_OF_A_PAGE = 20
+
+  beforeAll(async () => {
+    ;[boss, jane] = [await admin(), await customer()]
+    const numbers = 'WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)'
+    await testEnv.DB.prepare(
+      `${numbers} INSERT INTO service_tickets (customer_id, description, service_at, status, created_at, updated_at)
+       SELECT CASE i % 1000 WHEN 0 THEN ?2 END, 'Oil change ' || i, i, CASE i % 100 WHEN 0 THEN 'completed' ELSE 'open' END, i, i FROM n`,
+    )
+      .bind(TICKETS, jane.id)
+      .run()
+  })
+
+  it.each([
+    ['/service-tickets', () => boss],
+    ['/service-tickets?limit=20&status=completed', () => boss],
+    ['/service-tickets?status=cancelled', () => boss],
+    ['/service-tickets?customer_id={jane}', () => boss],
+    ['/service-tickets?status=open&customer_id={jane}', () => boss],
+    ['/service-tickets', () => jane],
+    ['/service-tickets?status=completed', () => jane],
+    ['/customers/my-tickets', () => jane],
+  ] as const)('%s reads a page and what belongs to it, in two round trips at most', async (route, who) => {
+    const path = route.replace('{jane}', String(jane.id))
+    const before = d1.calls
+    let listed = 0
+    const statements = await bindingsOf(async () => {
+      const { status, body } = await who().get(path)
+      expect([status, d1.calls - before <= 2]).toEqual([200, true])
+      listed = (body.items ?? body.tickets).length
+    })
+    // Once more, because only so D1 says how many rows each reads.
+    const read = (await testEnv.DB.batch(statements)).map(({ meta }) => meta.rows_read)
+    // Each ticket with its customer, mechanics and parts; the session with its account.
+    const most = 10 * Math.max(listed, ROWS_OF_A_PAGE)
+    expect([path, listed, read, read.every((rows) => rows < most)]).toEqual([path, listed, read, true])
+    expect(Math.max(...read)).toBeGreaterThanOrEqual(listed)
   })
 })

@@ -69,6 +69,17 @@ function roundTrip(original: Method): Method {
   }
 }
 
+/** The statements that were given their values while something happened. */
+export async function bindingsOf(act: () => Promise<unknown>): Promise<D1PreparedStatement[]> {
+  const bound: D1PreparedStatement[] = []
+  boundStatements = bound
+  await act()
+  boundStatements = undefined
+  return bound
+}
+
+let boundStatements: D1PreparedStatement[] | undefined
+
 /** The text of every statement that has been prepared. */
 export const statements = new Set<string>()
 
@@ -83,6 +94,16 @@ wrap(
 )
 wrap(Object.getPrototypeOf(testEnv.DB), 'batch', roundTrip)
 const statement = Object.getPrototypeOf(testEnv.DB.prepare('SELECT 1'))
+wrap(
+  statement,
+  'bind',
+  (original) =>
+    function bind(this: unknown, ...args) {
+      const bound = original.apply(this, args)
+      boundStatements?.push(bound as D1PreparedStatement)
+      return bound
+    },
+)
 for (const name of ['run', 'all', 'raw', 'first']) wrap(statement, name, roundTrip)
 
 interface Derivation {
