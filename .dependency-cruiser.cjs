@@ -4,6 +4,7 @@
 const FEATURES = [
   'audit',
   'keys',
+  'outbox',
   'access',
   'accounts',
   'limits',

@@ -16,6 +16,8 @@ const ROWS: Record<string, string> = {
   throttle_attempts: "INSERT INTO throttle_attempts VALUES ('a', 'login 10.0.0.1', 'account:1', 1, 0)",
   api_tokens: "INSERT INTO api_tokens VALUES ('t', 1, 'h', 'Till', '[]', 1, 2, NULL)",
   link_tokens: "INSERT INTO link_tokens VALUES ('h', 1, 'password_reset', 1, 2)",
+  outbox_messages:
+    "INSERT INTO outbox_messages VALUES (1, 'm', 'mail', 'reset', 1, 'b', 'k', 'queued', 0, 1, 0, 1, 2, NULL)",
   audit_events:
     "INSERT INTO audit_events (event_id, occurred_at, event, outcome, details, key_id, mac) VALUES ('e', 1, 'x', 'success', '{}', 'k', 'm')",
   audit_seals:
@@ -91,9 +93,11 @@ describe('the migrations', () => {
         'link_tokens',
         'api_tokens',
         'service_mechanics',
+        'outbox_messages',
       ]),
     ).toEqual({
       service_tickets: 1,
+      outbox_messages: 1,
       sessions: 0,
       devices: 0,
       account_countries: 0,

@@ -15,6 +15,7 @@ export type KeyPurpose =
   | 'audit-seal'
   | 'refresh-token'
   | 'throttle-email'
+  | 'outbox'
 
 export interface PurposeKey {
   readonly id: string

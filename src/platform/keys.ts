@@ -12,6 +12,7 @@ export interface Keys {
   readonly auditSeal: Keyring
   readonly refreshToken: Keyring
   readonly throttleEmail: Keyring
+  readonly outbox: Keyring
 }
 
 const derived = new WeakMap<Settings, Keys>()
@@ -21,7 +22,7 @@ export async function loadKeys(settings: Settings): Promise<Keys> {
   if (known) return known
   const signing = bytesOf(settings.secretKeys)
   const data = bytesOf(settings.dataKeys)
-  const [accessToken, cursor, csrf, pepper, auditMac, auditSeal, refreshToken, throttleEmail] =
+  const [accessToken, cursor, csrf, pepper, auditMac, auditSeal, refreshToken, throttleEmail, outbox] =
     await Promise.all([
       deriveKeyring(signing, 'access-token'),
       deriveKeyring(signing, 'cursor'),
@@ -31,8 +32,9 @@ export async function loadKeys(settings: Settings): Promise<Keys> {
       deriveKeyring(data, 'audit-seal'),
       deriveKeyring(data, 'refresh-token'),
       deriveKeyring(data, 'throttle-email'),
+      deriveKeyring(data, 'outbox'),
     ])
-  const keys = { accessToken, cursor, csrf, pepper, auditMac, auditSeal, refreshToken, throttleEmail }
+  const keys = { accessToken, cursor, csrf, pepper, auditMac, auditSeal, refreshToken, throttleEmail, outbox }
   // Two first requests may both derive; the values are equal, so either may stay.
   derived.set(settings, keys)
   return keys
