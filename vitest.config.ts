@@ -21,6 +21,12 @@ const SETTINGS = {
   SIGN_IN_WAIT_MINUTES: '1,2,4,8,15',
   PASSWORD_MAX_FAILURES: '100',
   DEVICE_MAX_FAILURES: '20',
+  APP_URL: 'https://app.mechanic-shop.test',
+  MAIL_FROM: 'shop@mechanic-shop.test',
+  SMS_PROVIDER: 'none',
+  TWILIO_ACCOUNT_SID: '',
+  TWILIO_AUTH_TOKEN: '',
+  TWILIO_FROM: '',
 }
 
 export default defineConfig(async () => {
@@ -51,7 +57,7 @@ export default defineConfig(async () => {
             sequence: { groupOrder: 0 },
             include: ['test/**/*.test.ts'],
             exclude: ['test/node/**', 'test/browser/**'],
-            setupFiles: ['./test/support/apply-migrations.ts', './test/support/production-limits.ts'],
+            setupFiles: ['./test/support/apply-migrations.ts', './test/support/production-limits.ts', './test/support/mail-provider.ts'],
             testTimeout: 60_000,
             // Without this every call into noble's modules is a getter, and one imported hash takes 20 s.
             deps: {

@@ -6,4 +6,5 @@ declare global {
   type D1Database = workers.D1Database
   type KVNamespace = workers.KVNamespace
   type RateLimit = workers.RateLimit
+  type SendEmail = workers.SendEmail
 }

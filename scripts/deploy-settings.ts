@@ -21,13 +21,15 @@ export function judgeSettings({ variables, bindings }: Judged): { settings: Sett
     ...Object.fromEntries(bindings.map((name) => [name, {}])),
     SECRET_KEY: secret(),
     DATA_KEY: secret(),
+    // Of the secrets beside the keys, none is known here either.
+    ...(variables['SMS_PROVIDER'] === 'twilio' && { TWILIO_AUTH_TOKEN: '0'.repeat(32) }),
     ...variables,
   })
   if ('faults' in outcome) {
     // A secret that only the deployed Worker has may be missing here; a variable cannot be.
     return { settings: [], faults: outcome.faults.filter((fault) => fault.replace(/:.*/, '') in variables) }
   }
-  const { secretKeys: _, dataKeys: __, ...rest } = outcome.settings
+  const { secretKeys: _, dataKeys: __, twilioAuthToken: ___, ...rest } = outcome.settings
   const settings = Object.entries(rest).map(([property, value]) => {
     const name = property.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()
     return { name, value: String(value ?? ''), isDefault: variables[name] === undefined }
@@ -40,6 +42,10 @@ const QUESTIONS = [
   {
     name: 'PASSWORD_MIN_LENGTH',
     text: 'Shortest password that may be chosen, 6 to 64 characters (15 is recommended)',
+  },
+  {
+    name: 'MAIL_FROM',
+    text: 'Sender of mails, at a domain that this account sends mail from; empty for no mails',
   },
 ]
 

@@ -12,7 +12,7 @@ import {
 import { findDemoProgress, makeDemoData } from './demo-data.ts'
 import { claimPort, type DevOptions, localUrl, readDevOptions, sendsMail, USAGE } from './dev-options.ts'
 import { applyLocalMigrations, STATE_DIRECTORY_VARIABLE } from './local-migrations.mjs'
-import { writeMissingSecrets } from './local-secrets.mjs'
+import { pointLinksAt, writeMissingSecrets } from './local-secrets.mjs'
 import { startWrangler, stopWrangler } from './wrangler.mjs'
 
 const START_MILLISECONDS = 120_000
@@ -82,7 +82,9 @@ function printBanner(url: string, accounts: Partial<DemoAccounts>): void {
 async function serve(options: DevOptions): Promise<void> {
   const { host, stateDirectory } = options
   const port = await claimPort(host, options.port)
+  const url = localUrl(host, port)
   writeMissingSecrets()
+  pointLinksAt(url)
   withdrawDemoAccounts()
   await applyLocalMigrations(stateDirectory)
   if (stopping) return
@@ -92,7 +94,6 @@ async function serve(options: DevOptions): Promise<void> {
     env: { ...process.env, [STATE_DIRECTORY_VARIABLE]: stateDirectory },
   })
   wrangler.once('exit', (code) => void stop(code || 1))
-  const url = localUrl(host, port)
   printBanner(url, await provideDemo(options, url, waitUntilHealthy(url)))
 }
 

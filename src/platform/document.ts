@@ -32,6 +32,7 @@ const TAGS = [
   { name: 'Accounts', description: 'Who may do what, for admins' },
   { name: 'Mechanics', description: 'Who works in the shop' },
   { name: 'Inventory', description: 'What the shop sells' },
+  { name: 'Outbox', description: 'Mail and SMS on their way, for admins; not what they say' },
   { name: 'Audit', description: 'What happened, for admins; it cannot be changed' },
 ]
 

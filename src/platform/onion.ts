@@ -7,6 +7,7 @@ import { arrivals, countArrival } from './arrivals.ts'
 import { openDatabase } from './database.ts'
 import { loadKeys } from './keys.ts'
 import { logAlert, logInfo } from './log.ts'
+import { isLoopback } from './loopback.ts'
 import { Problem } from './problem.ts'
 import { withCheckedBody } from './request-body.ts'
 import { readRequestFacts } from './request-facts.ts'
@@ -51,11 +52,9 @@ export const protectAnswer = secureHeaders({
   removePoweredBy: false,
 })
 
-const LOOPBACK = /^(?:localhost|(?:.+\.)?localhost|127(?:\.\d{1,3}){3}|\[::1\])$/
-
 /** Plain http is never redirected: whatever secret it carries has been sent in the open already. */
 export const requireHttps = createMiddleware<AppEnv>(async function requireHttps(c, next) {
-  if (!c.req.url.startsWith('https://') && !LOOPBACK.test(new URL(c.req.url).hostname))
+  if (!c.req.url.startsWith('https://') && !isLoopback(new URL(c.req.url).hostname))
     throw new Problem('https_required')
   await next()
 })
@@ -71,6 +70,7 @@ export const requireSettings = createMiddleware<AppEnv>(async function requireSe
   c.set('scope', {
     db: openDatabase(c.env.DB),
     kv: c.env.KV,
+    email: c.env.EMAIL,
     rings: { signIn: c.env.SIGN_IN_RING, registration: c.env.REGISTRATION_RING },
     settings: outcome.settings,
     keys: await loadKeys(outcome.settings),

@@ -90,6 +90,11 @@ export const PROBLEMS = {
     title: 'API token not found',
     explanation: 'You have no API token with this id. GET /auth/tokens lists the ones there are.',
   },
+  message_not_found: {
+    status: 404,
+    title: 'Message not found',
+    explanation: 'The outbox has no message with this id. Messages that are done with go after 30 days.',
+  },
   problem_not_found: {
     status: 404,
     title: 'Problem not found',
@@ -111,6 +116,13 @@ export const PROBLEMS = {
     title: 'Too many API tokens',
     detail: 'Revoke one that is not needed any more',
     explanation: 'An account has 20 API tokens at most that have not expired.',
+  },
+  message_not_resendable: {
+    status: 409,
+    title: 'Message cannot be sent again',
+    detail: 'It has been sent, is being sent, or what it says has expired',
+    explanation:
+      'Only a message that has not been sent can be sent again, and only while its link or code is good: what it said is wiped then.',
   },
   payload_too_large: {
     status: 413,

@@ -9,6 +9,8 @@ import type { Env, Settings } from './settings.ts'
 export interface RequestScope extends Attempt {
   readonly db: Database
   readonly kv: KVNamespace
+  /** Undefined where the Worker has no such binding. */
+  readonly email: SendEmail | undefined
   readonly rings: { readonly signIn: RateLimit; readonly registration: RateLimit }
   readonly settings: Settings
   readonly keys: Keys

@@ -4,12 +4,15 @@
  */
 import * as z from 'zod'
 import { decodeSecret } from '../crypto/secret.ts'
+import { findPostFaults, type PostSettings, postVariables, readPost } from './post-settings.ts'
 
 export interface Env {
   DB: D1Database
   KV: KVNamespace
   SIGN_IN_RING: RateLimit
   REGISTRATION_RING: RateLimit
+  /** Mail can be sent only where there is one. */
+  EMAIL?: SendEmail
   [name: string]: unknown
 }
 
@@ -42,6 +45,7 @@ const claimText = (fallback: string) =>
     .default(fallback)
 
 const variables = z.object({
+  ...postVariables,
   TOKEN_ISSUER: claimText('mechanic-shop-api'),
   TOKEN_AUDIENCE: claimText('mechanic-shop'),
   SHOP_NAME: z.string().min(1).default('Mechanic Shop'),
@@ -70,6 +74,7 @@ const bindings = z.object({
   KV: z.custom<KVNamespace>((value) => typeof value === 'object' && value !== null),
   SIGN_IN_RING: z.custom<RateLimit>((value) => typeof value === 'object' && value !== null),
   REGISTRATION_RING: z.custom<RateLimit>((value) => typeof value === 'object' && value !== null),
+  EMAIL: z.custom<SendEmail>((value) => typeof value === 'object' && value !== null).optional(),
 })
 
 /** A secret and the variable that it stands in. */
@@ -78,7 +83,7 @@ export interface NamedSecret {
   readonly bytes: Uint8Array<ArrayBuffer>
 }
 
-export interface Settings {
+export interface Settings extends PostSettings {
   readonly tokenIssuer: string
   readonly tokenAudience: string
   readonly shopName: string
@@ -132,11 +137,13 @@ export function parseSettings(env: Record<string, unknown>): SettingsOutcome {
     ),
     ...secretKeys.faults,
     ...dataKeys.faults,
+    ...(vars.success ? findPostFaults(vars.data) : []),
     ...(sharesSecret(env) ? ['DATA_KEY: same as a SECRET_KEY'] : []),
   ]
   if (!vars.success || faults.length > 0) return { faults }
   return {
     settings: {
+      ...readPost(vars.data),
       tokenIssuer: vars.data.TOKEN_ISSUER,
       tokenAudience: vars.data.TOKEN_AUDIENCE,
       shopName: vars.data.SHOP_NAME,
