@@ -8,6 +8,7 @@ import { customerRoutes } from './customers/routes.ts'
 import { introspectionRoutes } from './introspection/routes.ts'
 import { inventoryRoutes } from './inventory/routes.ts'
 import { mechanicRoutes } from './mechanics/routes.ts'
+import { outboxRoutes } from './outbox/routes.ts'
 import { passwordRoutes } from './passwords/routes.ts'
 import { documentRoute, openApiDocument } from './platform/document.ts'
 import { answerError } from './platform/on-error.ts'
@@ -56,6 +57,7 @@ app.route('/', serviceTicketRoutes)
 app.route('/', ticketMechanicRoutes)
 app.route('/', ticketPartRoutes)
 app.route('/', auditRoutes)
+app.route('/', outboxRoutes)
 app.route('/', createAccessRoutes(app))
 app.route('/', webRoutes)
 app.openapi(documentRoute, (c) =>

@@ -25,6 +25,14 @@ export interface Profile {
   readonly phoneNumber: string | null
 }
 
+/** Who gets mail for an address: nobody whom the shop has suspended. */
+export function findActiveRecipient(db: Database, emailCanonical: string) {
+  return db
+    .select({ id: accounts.id, email: accounts.email })
+    .from(accounts)
+    .where(and(eq(accounts.emailCanonical, emailCanonical), eq(accounts.status, 'active')))
+}
+
 export function findPasswordHash(db: Database, id: number) {
   return db.select({ passwordHash: accounts.passwordHash }).from(accounts).where(eq(accounts.id, id))
 }

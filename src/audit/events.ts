@@ -26,6 +26,7 @@ interface EventDetails {
   'profile.updated': { readonly fields: readonly string[] }
   'email.changed': Record<never, never>
   'password.changed': Record<never, never>
+  'password.reset_requested': Record<never, never>
   'password.reset': Record<never, never>
   'password.check_failed': Record<never, never>
   'password.disabled': { readonly failures: number }
@@ -37,6 +38,8 @@ interface EventDetails {
   'audit.exported': { readonly filters: readonly string[] }
   'audit.verified': { readonly checked: number; readonly first_bad_id: number | null }
   'audit.trimmed': { readonly through_id: number; readonly rows: number }
+  'message.given_up': MessageDetails & { readonly attempts: number }
+  'message.resent': MessageDetails
   'key.added': KeyDetails
   'key.removed': KeyDetails
   'token.created': {
@@ -64,6 +67,12 @@ interface EventDetails {
 interface KeyDetails {
   readonly name: string
   readonly key_id: string
+}
+
+/** A message of the outbox; not what it says, nor to whom. */
+interface MessageDetails {
+  readonly message_id: string
+  readonly template: string
 }
 
 /** What refused an attempt. */

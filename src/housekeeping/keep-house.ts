@@ -1,6 +1,6 @@
 /**
- * The cron's work: audit what the operator did from the command line, watch the keys, remove what has expired, seal
- * the audit log, sign it anew after a rotation, and cut off what is older than its retention.
+ * The cron's work: audit what the operator did from the command line, watch the keys, remove what has expired, send
+ * what waits in the outbox, seal the audit log, sign it anew after a rotation, and cut off what is older than its retention.
  * Bounded and repeatable: whatever is left over waits for the next run.
  */
 import { deleteExpiredApiTokens } from '../api-tokens/queries.ts'
@@ -17,6 +17,7 @@ import { trimAuditLog } from '../audit/trim.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import { watchKeys } from '../keys/watch-keys.ts'
 import { deleteOldAttempts, deleteOldThrottles } from '../limits/queries.ts'
+import { deliverOutbox } from '../outbox/deliver.ts'
 import { deleteExpiredLinkTokens } from '../passwords/queries.ts'
 import { answered, type Database, openDatabase, previousChangedOne } from '../platform/database.ts'
 import { describeKeys, loadKeys } from '../platform/keys.ts'
@@ -62,6 +63,7 @@ export async function keepHouse(env: Env): Promise<void> {
       deleteExpiredApiTokens(db, now - EXPIRED_TOKENS_KEPT_DAYS * DAY_SECONDS, MAX_ROWS_PER_RUN),
     ]),
   )
+  const messages = await deliverOutbox({ db, keys, settings, email: env.EMAIL }, now)
   const { sealed, isMarked } = await sealAuditEvents(db, env.KV, keys, now)
   // No seal leaves an old key before the mark has: `npm run keys` can see the seals, and not the mark.
   const resealed = isMarked ? await resealAuditLog(db, keys.auditSeal) : 0
@@ -76,6 +78,7 @@ export async function keepHouse(env: Env): Promise<void> {
     throttle_attempts: attempts.meta.changes,
     throttles: throttles.meta.changes,
     api_tokens: tokens.meta.changes,
+    messages_sent: messages,
     audit_events_sealed: sealed,
     audit_seals_renewed: resealed,
     audit_events_removed: trimmed,

@@ -71,8 +71,8 @@ export function beginAttempt(scope: RequestScope, limit: LimitName, subject: SQL
     rule: limit === 'password' ? sessionRule(scope.settings) : accountRule(scope.settings),
     deviceRule: deviceRule(scope.settings),
     near: rule && { address: addressOf(limit, scope), rule },
-    // A registration is no attempt that could fail or succeed: each that gets here counts.
-    countsAlways: limit === 'register',
+    // Neither is an attempt that could fail or succeed: each that gets here counts.
+    countsAlways: limit === 'register' || limit === 'forgot',
     now: clock(),
   }
 }

@@ -5,7 +5,7 @@
 import type { Settings } from '../platform/settings.ts'
 
 /** The limits that a route can name. */
-export type LimitName = 'login' | 'register' | 'refresh' | 'reset' | 'password'
+export type LimitName = 'login' | 'register' | 'refresh' | 'reset' | 'forgot' | 'password'
 
 /** Consecutive failures: so many are free, then there is a wait before each further attempt. */
 export interface FailureRule {

@@ -13,6 +13,9 @@ import { refuseAttempt } from './refusal.ts'
 /** The binding counts in memory beside the Worker; if it takes seconds, it is broken. */
 const ANSWER_WITHIN_MS = 2_000
 
+/** The limits whose blocked addresses are marked in KV for long enough to be of use. */
+const MARKED: readonly LimitName[] = ['login', 'reset', 'forgot']
+
 /** What an address is counted under by the database and in KV. */
 export function addressOf(limit: LimitName, scope: RequestScope): string {
   return `${limit} ${addressKey(scope.facts.address)}`
@@ -26,7 +29,7 @@ export function addressOf(limit: LimitName, scope: RequestScope): string {
 export async function passRings(scope: RequestScope, limit: LimitName, hasDeviceToken = false) {
   scope.answerHeaders['RateLimit-Policy'] = describePolicy(limit, announcedQuota(limit, scope.settings))
   const { now } = scope.facts
-  const isMarked = (limit === 'login' || limit === 'reset') && !hasDeviceToken
+  const isMarked = MARKED.includes(limit) && !hasDeviceToken
   const [isWithin, blockedUntil] = await Promise.all([
     spend(scope, limit, hasDeviceToken),
     isMarked ? findBlock(scope.kv, addressOf(limit, scope), now) : 0,

@@ -4,7 +4,7 @@ import type { Keyring } from '../crypto/keyring.ts'
 import { randomId } from '../crypto/random.ts'
 import { openBox, sealBox } from '../crypto/secret-box.ts'
 import type { RequestScope } from '../platform/request-scope.ts'
-import type { CHANNELS } from './tables.ts'
+import type { Channel } from './tables.ts'
 import {
   lifetimeOf,
   type MailTemplate,
@@ -17,7 +17,7 @@ import {
 /** A message as it is inserted. */
 export interface SealedMessage {
   readonly id: string
-  readonly channel: (typeof CHANNELS)[number]
+  readonly channel: Channel
   readonly template: Template
   readonly accountId: number | null
   readonly sealed: string
@@ -62,7 +62,7 @@ export function sealSms<Name extends SmsTemplate>(
 
 async function seal(
   { keys, facts }: Sealing,
-  channel: SealedMessage['channel'],
+  channel: Channel,
   { to, accountId, template, values }: NewMessage<Template, MessageContent['values']>,
 ): Promise<SealedMessage> {
   const id = randomId()

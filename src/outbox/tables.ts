@@ -2,6 +2,8 @@ import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import type { Template } from './templates.ts'
 
 export const CHANNELS = ['mail', 'sms'] as const
+export type Channel = (typeof CHANNELS)[number]
+
 export const MESSAGE_STATUSES = ['queued', 'sent', 'failed'] as const
 
 export const outboxMessages = sqliteTable('outbox_messages', {

@@ -9,6 +9,7 @@ export interface MailValues {
   invite: { readonly token: string }
   verify: { readonly token: string }
   reset: { readonly token: string }
+  password_changed: Record<never, never>
 }
 
 export interface SmsValues {
@@ -21,12 +22,14 @@ export type Template = MailTemplate | SmsTemplate
 
 const MINUTE_SECONDS = 60
 const HOUR_SECONDS = 3_600
+const DAY_SECONDS = 86_400
 
 /** As long as what it holds can be used: a link that has expired helps nobody. */
 const LIFETIMES: Record<Template, number> = {
   invite: 72 * HOUR_SECONDS,
   verify: 60 * MINUTE_SECONDS,
   reset: 60 * MINUTE_SECONDS,
+  password_changed: 7 * DAY_SECONDS,
   code: 10 * MINUTE_SECONDS,
 }
 

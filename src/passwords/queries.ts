@@ -24,6 +24,29 @@ export function findLinkTokenAccount(db: Database, tokenHash: string, now: numbe
     )
 }
 
+/** How long a link that sets a password is good, in seconds. */
+export const RESET_LINK_SECONDS = 3_600
+
+/** A link token as it is stored. */
+export interface NewLinkToken {
+  readonly tokenHash: string
+  readonly accountId: number
+  /** Unix seconds. */
+  readonly createdAt: number
+  readonly expiresAt: number
+}
+
+/** Inserts a token for a password under a condition. Older ones go by `consumeLinkTokens` before it: the newest counts. */
+export function insertLinkToken(
+  db: Database,
+  { tokenHash, accountId, createdAt, expiresAt }: NewLinkToken,
+  when: SQL,
+) {
+  // Every column of the table, in its order.
+  return db.insert(linkTokens).select(sql`
+    SELECT ${tokenHash}, ${accountId}, 'password_reset', ${createdAt}, ${expiresAt} WHERE ${when}`)
+}
+
 /** The token has not been used and has not expired. */
 export function isLiveLinkToken(tokenHash: string, now: number): SQL {
   return sql`EXISTS (SELECT 1 FROM ${linkTokens} AS live WHERE live.token_hash = ${tokenHash} AND live.expires_at > ${now})`

@@ -10,6 +10,9 @@ import {
   takePlace,
 } from '../limits/attempt.ts'
 import { deleteAttempt, deleteThrottlesOf } from '../limits/queries.ts'
+import { insertOutboxMessage } from '../outbox/queries.ts'
+import { sealMail } from '../outbox/seal.ts'
+import { sendSoon } from '../outbox/send.ts'
 import { answered } from '../platform/database.ts'
 import { Problem } from '../platform/problem.ts'
 import type { RequestScope } from '../platform/request-scope.ts'
@@ -51,6 +54,12 @@ export async function resetPassword(scope: RequestScope, token: string, password
     subjectId: account.id,
     details: {},
   })
+  const notice = await sealMail(scope, {
+    to: account.email,
+    accountId: account.id,
+    template: 'password_changed',
+    values: {},
+  })
   // The token is deleted last: every statement before it holds for exactly one of many parallel uses.
   const [changed, , ended] = await answered(
     db.batch([
@@ -60,6 +69,7 @@ export async function resetPassword(scope: RequestScope, token: string, password
       // The password that was guessed at is gone, and with it what stood against it.
       deleteThrottlesOf(db, account.id, isLive),
       deleteAttempt(db, attempt.id, isLive),
+      insertOutboxMessage(db, notice, isLive),
       consumeLinkTokens(db, account.id, isLive),
     ]),
   )
@@ -68,5 +78,6 @@ export async function resetPassword(scope: RequestScope, token: string, password
     throw new Problem('link_token_invalid')
   }
   announceSuccess(scope, place)
+  sendSoon(scope, notice.id)
   scope.waitUntil(markEnded(scope.kv, ended, 'session_ended', facts.now))
 }

@@ -17,6 +17,7 @@ import {
   send,
   uniqueEmail,
 } from '../support/client.ts'
+import { mailTo } from '../support/mail-provider.ts'
 import { undocumentedAnswers } from '../support/openapi.ts'
 import { kv, logLines, passTime } from '../support/production-limits.ts'
 import { withSettings } from '../support/settings.ts'
@@ -126,6 +127,13 @@ const PROVOCATIONS: Record<ProblemCode, () => Promise<Answer>> = {
   invalid_refresh_token: () => anonymous().post('/auth/refresh', { refresh_token: 'x' }),
   csrf_failed: () => anonymous().post('/auth/login', login(), { 'X-Auth-Mode': 'cookie' }),
   device_not_found: () => john.delete('/auth/devices/never-seen'),
+  message_not_found: () => boss.post('/admin/outbox/never-written/resend'),
+  message_not_resendable: async () => {
+    await anonymous().post('/auth/password/forgot', { email: john.email })
+    await mailTo(john.email)
+    const { items } = (await boss.get(`/admin/outbox?account=${john.id}`)).body
+    return boss.post(`/admin/outbox/${items[0].id}/resend`)
+  },
   api_token_not_found: () => john.delete('/auth/tokens/never-made'),
   api_token_limit_reached: async () => {
     for (let made = 0; made < MAX_API_TOKENS; made++) await boss.post('/auth/tokens', apiToken())

@@ -1,0 +1,71 @@
+/** A forgotten password: a link by mail. Whether there is such an account, nothing tells: no answer, no time, no count. */
+import { sql } from 'drizzle-orm'
+import { canonicalEmail } from '../accounts/email-address.ts'
+import { findActiveRecipient } from '../accounts/queries.ts'
+import { insertAuditEvent, isRecorded, signAuditEvent } from '../audit/queries.ts'
+import { hashToken } from '../crypto/digest.ts'
+import { base64url } from '../crypto/encoding.ts'
+import { randomBytes } from '../crypto/random.ts'
+import { admit, beginAttempt, NOBODY, takePlace } from '../limits/attempt.ts'
+import { hasFewMessages, insertOutboxMessage } from '../outbox/queries.ts'
+import { sealMail } from '../outbox/seal.ts'
+import { sendSoon } from '../outbox/send.ts'
+import { answered } from '../platform/database.ts'
+import type { RequestScope } from '../platform/request-scope.ts'
+import { consumeLinkTokens, insertLinkToken, RESET_LINK_SECONDS } from './queries.ts'
+
+/** 256 bits. */
+const TOKEN_BYTES = 32
+
+/** Whoever asks for somebody else must not fill that mailbox; a further request changes nothing. */
+const MAX_MAILS = 5
+const MAILS_WITHIN_SECONDS = 3_600
+
+/** No account has this number. */
+const NO_ACCOUNT = 0
+
+/**
+ * Sends a link that sets a new password, if there is an active account of this address: the newest link alone counts.
+ * @throws Problem `too_many_requests`, `unavailable`
+ */
+export async function requestReset(scope: RequestScope, email: string): Promise<void> {
+  const { db, facts } = scope
+  const attempt = beginAttempt(scope, 'forgot', NOBODY)
+  const [tally, place, [account]] = await answered(
+    db.batch([...takePlace(db, attempt), findActiveRecipient(db, canonicalEmail(email) ?? '')]),
+  )
+  admit(scope, 'forgot', attempt, tally, place)
+
+  // From here on a stranger costs what a customer costs: all is made and asked, and the condition holds for nobody.
+  const id = account?.id ?? NO_ACCOUNT
+  const token = base64url(randomBytes(TOKEN_BYTES))
+  const mail = await sealMail(scope, {
+    to: account?.email ?? email,
+    accountId: id,
+    template: 'reset',
+    values: { token },
+  })
+  const event = await signAuditEvent(scope.keys.auditMac, facts, {
+    event: 'password.reset_requested',
+    outcome: 'success',
+    subjectId: id,
+    details: {},
+  })
+  const isAsked = sql`${id} <> ${NO_ACCOUNT} AND ${hasFewMessages(id, 'reset', facts.now - MAILS_WITHIN_SECONDS, MAX_MAILS)}`
+  const isHeld = isRecorded(event)
+  const link = {
+    tokenHash: await hashToken(token),
+    accountId: id,
+    createdAt: facts.now,
+    expiresAt: facts.now + RESET_LINK_SECONDS,
+  }
+  await answered(
+    db.batch([
+      insertAuditEvent(db, event, isAsked),
+      consumeLinkTokens(db, id, isHeld),
+      insertLinkToken(db, link, isHeld),
+      insertOutboxMessage(db, mail, isHeld),
+    ]),
+  )
+  sendSoon(scope, mail.id)
+}
