@@ -10,7 +10,7 @@ import {
   showCommand,
   showWrangler,
 } from './deploy-commands.ts'
-import type { DeployConfig } from './deploy-config.ts'
+import { changeConfig, type DeployConfig, readDeployConfig, withVariable } from './deploy-config.ts'
 import { listMissing, provideResources } from './deploy-resources.ts'
 import {
   COUNT_ACCOUNTS,
@@ -96,6 +96,17 @@ workers_dev = true nor a custom domain (docs/deploy.md).`)
   }
 }
 
+/** Links in mails lead to an address that is known only now, and that no request may choose. */
+async function settleLinks(deployment: Deployment): Promise<void> {
+  const { configPath, print } = deployment
+  const { APP_URL: chosen } = readDeployConfig(configPath).variables
+  if (chosen !== undefined) return print(`  They lead to ${String(chosen)}.`)
+  const { origin } = new URL(deployment.addresses[0] ?? '')
+  changeConfig(configPath, (toml) => withVariable(toml, 'APP_URL', origin))
+  print(`  Wrote APP_URL = "${origin}" into wrangler.toml; the Worker learns it by one more upload.`)
+  await upload(deployment)
+}
+
 async function testAddress(deployment: Deployment): Promise<void> {
   const [address = ''] = deployment.addresses
   deployment.print(`  ${address}`)
@@ -114,7 +125,7 @@ export const STEPS: readonly Step[] = [
   },
   {
     name: 'Settings',
-    describe: () => ['asks for SHOP_NAME and PASSWORD_MIN_LENGTH in a terminal, the first time'],
+    describe: () => ['asks for SHOP_NAME, PASSWORD_MIN_LENGTH and MAIL_FROM in a terminal, the first time'],
     run: settle,
   },
   {
@@ -138,6 +149,14 @@ export const STEPS: readonly Step[] = [
     run: (deployment) => showWrangler(deployment, MIGRATE, { asks: false }),
   },
   { name: 'Deploy', describe: () => commands(DEPLOY), run: upload },
+  {
+    name: 'Links in mails',
+    describe: ({ variables }) =>
+      variables['APP_URL'] === undefined
+        ? ['writes the address as APP_URL into wrangler.toml', ...commands(DEPLOY)]
+        : ['nothing: wrangler.toml has APP_URL'],
+    run: settleLinks,
+  },
   {
     name: 'Smoke test',
     describe: () => CHECKS.map(({ request, expected }) => `${request}: ${expected}`),

@@ -23,6 +23,8 @@ const USES: Record<string, (now: number) => string> = {
     '(SELECT coalesce(max(through_id), 0) FROM audit_stubs)) GROUP BY 1',
   audit_seals: () => 'SELECT key_id, count(*) AS uses FROM audit_seals GROUP BY 1',
   audit_stubs: () => 'SELECT key_id, count(*) AS uses FROM audit_stubs GROUP BY 1',
+  outbox_messages: () =>
+    'SELECT key_id, count(*) AS uses FROM outbox_messages WHERE key_id IS NOT NULL GROUP BY 1',
 }
 
 /** What becomes of the rows that name an old key. */
@@ -40,6 +42,11 @@ const FATES: Record<string, { what: string; fate: string; isForceable: boolean }
   audit_events: { what: 'unsealed audit event(s)', fate: 'the cron seals them', isForceable: false },
   audit_seals: { what: 'audit seal(s)', fate: 'the cron signs them anew', isForceable: false },
   audit_stubs: { what: 'audit stub(s)', fate: 'the cron signs them anew', isForceable: false },
+  outbox_messages: {
+    what: 'message(s)',
+    fate: 'each is wiped when it is sent or expires, within 7 days; --force-reset gives them up',
+    isForceable: true,
+  },
 }
 
 /** Its rows: the keys that the Worker's cron has seen, then the uses, table by table. */
@@ -165,7 +172,10 @@ export function moment(unixSeconds: number): string {
   return new Date(unixSeconds * 1000).toISOString().replace('.000', '')
 }
 
-/** Passwords that only this key can check go, and so do the sessions of their owners and those that it refreshes. */
+/**
+ * Passwords that only this key can check go, and so do the sessions of their owners and those that it refreshes, and
+ * what the messages say that it has sealed.
+ */
 export function forceResetStatements(keyId: string, now: number): string[] {
   if (!/^[0-9a-f]{8}$/.test(keyId)) throw new Error(`Not the id of a key: ${keyId}`)
   const lose = `SELECT id FROM accounts WHERE password_hash LIKE '${PASSWORD_FORM},k=${keyId}$%'`
@@ -174,6 +184,7 @@ export function forceResetStatements(keyId: string, now: number): string[] {
     `${insert} SELECT 'account.password_removed', id, ${now} FROM accounts WHERE id IN (${lose})`,
     `${insert} SELECT DISTINCT 'account.signed_out', account_id, ${now} FROM sessions ` +
       `WHERE refresh_key_id = '${keyId}' AND expires_at > ${now} AND account_id NOT IN (${lose})`,
+    `UPDATE outbox_messages SET status = 'failed', sealed = NULL, key_id = NULL WHERE key_id = '${keyId}'`,
     `DELETE FROM sessions WHERE refresh_key_id = '${keyId}' OR account_id IN (${lose})`,
     `UPDATE accounts SET password_hash = NULL, password_changed_at = ${now}, updated_at = ${now} WHERE id IN (${lose})`,
   ]

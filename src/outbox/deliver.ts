@@ -2,7 +2,7 @@
 import { answered } from '../platform/database.ts'
 import { logAlert } from '../platform/log.ts'
 import {
-  countQueued,
+  countWaiting,
   deleteOldMessages,
   listDueMessages,
   listHopelessMessages,
@@ -34,7 +34,7 @@ export async function deliverOutbox(courier: Courier, now: number): Promise<numb
   let sent = 0
   for (const channel of CHANNELS) {
     if (canSend(courier, channel)) sent += await deliverChannel(courier, channel, now)
-    else await tellUnconfigured(courier, channel)
+    else await tellUnconfigured(courier, channel, now)
   }
   await answered(
     db.batch([
@@ -59,7 +59,7 @@ async function deliverChannel(courier: Courier, channel: Channel, now: number): 
   return sent
 }
 
-async function tellUnconfigured({ db }: Courier, channel: Channel): Promise<void> {
-  const [waiting] = await answered(countQueued(db, channel))
-  if (waiting && waiting.queued > 0) logAlert('messages_unsendable', { channel, queued: waiting.queued })
+async function tellUnconfigured({ db }: Courier, channel: Channel, now: number): Promise<void> {
+  const [found] = await answered(countWaiting(db, channel, now))
+  if (found && found.waiting > 0) logAlert('messages_unsendable', { channel, waiting: found.waiting })
 }

@@ -39,13 +39,14 @@ export function leaseMessage(
     .returning()
 }
 
-/** In words and not as a parameter, so that the index of those that wait can answer. */
-const isQueued = sql`${outboxMessages.status} = 'queued'`
+/** Its time has come. The status in words and not as a parameter, so that the index of those that wait can answer. */
+function isWaiting(now: number): SQL {
+  return sql`${outboxMessages.status} = 'queued' AND ${outboxMessages.nextAttemptAt} <= ${now}`
+}
 
-/** Waiting, of use, its time has come, and nobody is at it. */
+/** Waiting, of use, and nobody is at it. */
 function isDue(now: number): SQL {
-  return sql`${isQueued} AND ${outboxMessages.nextAttemptAt} <= ${now}
-    AND ${outboxMessages.leasedUntil} <= ${now} AND ${outboxMessages.expiresAt} > ${now}`
+  return sql`${isWaiting(now)} AND ${outboxMessages.leasedUntil} <= ${now} AND ${outboxMessages.expiresAt} > ${now}`
 }
 
 /** Those that can be sent now, the longest due first. */
@@ -66,9 +67,15 @@ export function markMessageSent(db: Database, id: string, now: number) {
     .where(eq(outboxMessages.id, id))
 }
 
-/** Writes that an attempt has failed, unless a later one has begun meanwhile. */
+/**
+ * Writes that an attempt has failed, unless a later one has begun meanwhile. A message that expires before its next
+ * attempt is looked at again when it does.
+ */
 export function postponeMessage(db: Database, id: string, attempts: number, nextAttemptAt: number) {
-  return db.update(outboxMessages).set({ nextAttemptAt, leasedUntil: 0 }).where(isAttempt(id, attempts))
+  return db
+    .update(outboxMessages)
+    .set({ nextAttemptAt: sql`min(${nextAttemptAt}, ${outboxMessages.expiresAt})`, leasedUntil: 0 })
+    .where(isAttempt(id, attempts))
 }
 
 /** Gives a message up that still waits after so many attempts; what it says stays until it expires, for a resend. */
@@ -83,12 +90,16 @@ function isAttempt(id: string, attempts: number) {
 
 /** Those that wait in vain: expired, or out of attempts by one of which nothing more was heard. */
 export function listHopelessMessages(db: Database, maxAttempts: number, now: number, limit: number) {
-  const { id, template, channel, attempts, accountId, leasedUntil, expiresAt } = outboxMessages
+  const { id, template, attempts, accountId, leasedUntil, expiresAt } = outboxMessages
   return db
-    .select({ id, template, channel, attempts, accountId })
+    .select({ id, template, attempts, accountId })
     .from(outboxMessages)
     .where(
-      and(isQueued, lte(leasedUntil, now), sql`(${expiresAt} <= ${now} OR ${attempts} >= ${maxAttempts})`),
+      and(
+        isWaiting(now),
+        lte(leasedUntil, now),
+        sql`(${expiresAt} <= ${now} OR ${attempts} >= ${maxAttempts})`,
+      ),
     )
     .limit(limit)
 }
@@ -174,10 +185,10 @@ export function findMessage(db: Database, id: string) {
   return db.select(listedColumns).from(outboxMessages).where(eq(outboxMessages.id, id))
 }
 
-/** How many mails wait that could be sent, were mail configured. */
-export function countQueued(db: Database, channel: Channel) {
+/** How many messages could be sent, were their channel configured. */
+export function countWaiting(db: Database, channel: Channel, now: number) {
   return db
-    .select({ queued: sql<number>`count(*)` })
+    .select({ waiting: sql<number>`count(*)` })
     .from(outboxMessages)
-    .where(and(isQueued, eq(outboxMessages.channel, channel)))
+    .where(and(isWaiting(now), eq(outboxMessages.channel, channel)))
 }

@@ -18,6 +18,7 @@ import {
   signedIn,
 } from '../support/client.ts'
 import { runCron, seeKeys } from '../support/cron.ts'
+import { mailProvider, unsentMessageOf } from '../support/mail-provider.ts'
 import { logLines, passTime } from '../support/production-limits.ts'
 import { testEnv } from '../support/test-env.ts'
 
@@ -141,6 +142,30 @@ describe('S109: each flow leaves exactly its events', () => {
     await newEvents()
     await anonymous().post('/auth/password/reset', { token, password: 'camshaft-lobe-profile' })
     expect(names(await newEvents())).toEqual(['password.reset'])
+  })
+
+  it('a forgotten password, if there is such an account, and a message that is sent again', async () => {
+    const [person, boss] = [await customer(), await admin()]
+    await newEvents()
+    mailProvider.mood = 'down'
+    await anonymous().post('/auth/password/forgot', { email: person.email })
+    await anonymous().post('/auth/password/forgot', { email: 'nobody@example.net' })
+    const [row, ...others] = await newEvents()
+    expect([row, others]).toMatchObject([
+      { event: 'password.reset_requested', actor_id: null, subject_id: person.id, details: '{}' },
+      [],
+    ])
+    const id = await unsentMessageOf(person.id)
+    mailProvider.mood = 'up'
+    await boss.post(`/admin/outbox/${id}/resend`)
+    expect(await newEvents()).toMatchObject([
+      {
+        event: 'message.resent',
+        actor_id: boss.id,
+        subject_id: person.id,
+        details: JSON.stringify({ message_id: id, template: 'reset' }),
+      },
+    ])
   })
 
   it('deletion, by oneself or an admin', async () => {

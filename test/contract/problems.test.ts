@@ -247,6 +247,8 @@ mechanic_email_taken 400 Email already associated with another mechanic
 mechanic_not_assigned 400 Mechanic is not assigned to this service ticket
 mechanic_not_found 404 Mechanic not found
 mechanic_unknown 400 Mechanic not found
+message_not_found 404 Message not found
+message_not_resendable 409 Message cannot be sent again
 method_not_allowed 405 Method not allowed
 misconfigured 503 Service misconfigured
 no_changes_made 400 No mechanic changes made

@@ -4,6 +4,9 @@ import { base64url } from '../../src/crypto/encoding.ts'
 import { randomBytes } from '../../src/crypto/random.ts'
 import { seal } from '../support/audit-log.ts'
 import { admin, anonymous, customer, type Person, program, registration } from '../support/client.ts'
+
+import { runCron } from '../support/cron.ts'
+import { mailTo } from '../support/mail-provider.ts'
 import { bindingsOf, d1, passTime, statements } from '../support/production-limits.ts'
 import { testEnv } from '../support/test-env.ts'
 
@@ -24,6 +27,8 @@ const MAY_SCAN: Record<string, RegExp> = {
   'the cron looks at every key, of which there are a few': /"keys"/,
   'the cron signs 500 seals anew, which it names in a list': /FROM json_each\(\?\) AS fresh/,
   'everybody pages through all items, searches in every name, and counts what was found': /from "inventory"/,
+  'admins page through all messages by their primary key, newest first':
+    /order by "outbox_messages"."number" desc/,
   'a shop has few mechanics, and by-workload sorts them all': /from "mechanics"/,
   'staff page through all tickets by their primary key, newest first': /order by "service_tickets"."id" desc/,
 }
@@ -108,6 +113,12 @@ beforeAll(async () => {
   await stranger.put(`/customers/${registered.id}`, { first_name: 'Vera', email: `x${person.email}` }, own)
   await stranger.patch('/auth/me', { password: 'another-torque-wrench-7' }, own)
   await stranger.post('/auth/password/reset', { token: 'A'.repeat(43), password: 'another-torque-wrench-8' })
+  await stranger.post('/auth/password/forgot', { email: john.email })
+  await mailTo(john.email)
+  for (const query of ['', '?status=sent', `?account=${john.id}`]) await boss.get(`/admin/outbox${query}`)
+  const [message] = (await boss.get('/admin/outbox')).body.items
+  await boss.post(`/admin/outbox/${message.id}/resend`)
+  await runCron({ EMAIL: undefined })
   await john.post('/auth/logout')
   await stranger.delete(`/customers/${registered.id}`, undefined, own)
   const rotated = { DATA_KEY_2: base64url(randomBytes(32)) }

@@ -89,6 +89,8 @@ const ORDER = [
   'secret put DATA_KEY',
   'd1 migrations apply DB --remote',
   'deploy',
+  // Once more, with the address that is known now.
+  'deploy',
 ]
 
 const WITHOUT_SMOKE_TEST = STEPS.slice(0, -1)
@@ -170,9 +172,13 @@ describe('a first deployment', () => {
     expect(unnoted).toEqual(expect.arrayContaining(calls().map(({ args }) => showCommand(args))))
   })
 
-  it('writes both ids into wrangler.toml and changes no other line', async () => {
+  it('writes both ids, and the address that links lead to, into wrangler.toml and changes no other line', async () => {
     await runSteps(open())
-    expect(changedLines()).toEqual([`database_id = "${DATABASE_ID}"`, `id = "${NAMESPACE_ID}"`])
+    expect(changedLines()).toEqual([
+      `database_id = "${DATABASE_ID}"`,
+      `id = "${NAMESPACE_ID}"`,
+      expect.stringMatching(`^APP_URL = "${worker.url.origin}" `),
+    ])
   })
 
   it('gives the Worker two different random secrets, and shows them to nobody but their owner', async () => {
@@ -233,7 +239,7 @@ describe('a second deployment', () => {
     })
     await runSteps(open())
     expect(commands().filter((command) => command.includes('create'))).toEqual([])
-    expect(changedLines()).toEqual([`database_id = "${DATABASE_ID}"`, `id = "${NAMESPACE_ID}"`])
+    expect(changedLines().slice(0, 2)).toEqual([`database_id = "${DATABASE_ID}"`, `id = "${NAMESPACE_ID}"`])
   })
 })
 
@@ -312,24 +318,26 @@ describe('the settings', () => {
   }
 
   it('are asked for in a terminal until they are valid, on the first deployment only', async () => {
-    const first = typing('Joe\'s "Garage"', 'five', '5', '15')
+    const first = typing('Joe\'s "Garage"', 'five', '5', '15', 'joe', 'joe@garage.test')
     await runSteps(open({ ask: first.ask }))
-    expect(first.questions).toHaveLength(4)
+    expect(first.questions).toHaveLength(6)
     expect(readDeployConfig(join(folder, 'wrangler.toml')).variables).toEqual({
       SHOP_NAME: 'Joe\'s "Garage"',
       PASSWORD_MIN_LENGTH: '15',
+      MAIL_FROM: 'joe@garage.test',
+      APP_URL: worker.url.origin,
     })
-    expect(changedLines()).toHaveLength(4)
+    expect(changedLines()).toHaveLength(6)
     const second = typing()
     await runSteps(open({ ask: second.ask }))
     expect(second.questions).toEqual([])
   })
 
   it('stay as they are with Enter, and are shown with their defaults', async () => {
-    const { ask, questions } = typing('', '')
+    const { ask, questions } = typing('', '', '')
     await runSteps(open({ ask }))
-    expect(questions).toHaveLength(2)
-    expect(changedLines()).toHaveLength(2)
+    expect(questions).toHaveLength(3)
+    expect(changedLines()).toHaveLength(3)
     expect(printed.join('\n')).toMatch(/PASSWORD_MIN_LENGTH +6 +\(default\)/)
   })
 

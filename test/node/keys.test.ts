@@ -275,13 +275,13 @@ describe('status', () => {
       `SECRET_KEY     ${idOf(secrets()['SECRET_KEY'])}  100 day(s)           may go`,
       `SECRET_KEY_2   ${idOf(secrets()['SECRET_KEY_2'])}  2 day(s)             newest`,
       `DATA_KEY       ${old}  100 day(s)           stays`,
-      '    named by: accounts 1, sessions 1, audit_events 0, audit_seals 1, audit_stubs 1',
+      '    named by: accounts 1, sessions 1, audit_events 0, audit_seals 1, audit_stubs 1, outbox_messages 0',
       expect.stringContaining('1 password(s) in accounts: each moves to the newest key'),
       expect.stringContaining('1 session(s) in sessions: each moves when it is refreshed'),
       expect.stringContaining('1 audit seal(s) in audit_seals: the cron signs them anew'),
       expect.stringContaining('1 audit stub(s) in audit_stubs: the cron signs them anew'),
       `DATA_KEY_2     ${newest}  2 day(s)             newest`,
-      '    named by: accounts 1, sessions 1, audit_events 1, audit_seals 1, audit_stubs 0',
+      '    named by: accounts 1, sessions 1, audit_events 1, audit_seals 1, audit_stubs 0, outbox_messages 0',
     ])
   })
 
@@ -301,7 +301,7 @@ describe('status', () => {
     openSession('a', 1, '00c0ffee')
     await showStatus(session(remote()))
     expect(said()).toContain(
-      'A DATA_KEY that is not there, 00c0ffee, is named by: accounts 1, sessions 1, audit_events 0, audit_seals 0, audit_stubs 0',
+      'A DATA_KEY that is not there, 00c0ffee, is named by: accounts 1, sessions 1, audit_events 0, audit_seals 0, audit_stubs 0, outbox_messages 0',
     )
     database.exec('DELETE FROM keys')
     printed = []

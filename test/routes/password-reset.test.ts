@@ -7,7 +7,8 @@ import {
   signedIn,
   uniqueEmail,
 } from '../support/client.ts'
-import { derivations, forgetDerivations, passTime } from '../support/production-limits.ts'
+import { mailsTo, mailTo, tokenIn } from '../support/mail-provider.ts'
+import { d1, derivations, forgetDerivations, passTime } from '../support/production-limits.ts'
 import { testEnv } from '../support/test-env.ts'
 
 const NEW_PASSWORD = 'camshaft-lobe-profile'
@@ -110,5 +111,126 @@ describe('POST /auth/password/reset', () => {
     const token = await issueLinkToken(person.email)
     const stored = JSON.stringify(await rows('SELECT * FROM link_tokens'))
     expect(stored).not.toContain(token)
+  })
+})
+
+const forget = (email: string, headers?: Record<string, string>) =>
+  anonymous().post('/auth/password/forgot', { email }, headers)
+
+describe('POST /auth/password/forgot', () => {
+  it('S72: mails a link of 256 bits, stored as a hash, that sets a password once', async () => {
+    const person = await customer()
+    expect((await forget(person.email)).status).toBe(202)
+    const token = tokenIn(await mailTo(person.email))
+    expect(token).toMatch(/^[\w-]{43}$/)
+    expect(JSON.stringify(await rows('SELECT * FROM link_tokens'))).not.toContain(token)
+    expect((await reset(token)).status).toBe(200)
+    expect((await reset(token)).body.code).toBe('link_token_invalid')
+    expect((await signedIn(person.email, NEW_PASSWORD)).id).toBe(person.id)
+  })
+
+  it('S73: the reset leads to no session and to a notice', async () => {
+    const person = await customer()
+    await forget(person.email)
+    const answer = await reset(tokenIn(await mailTo(person.email)))
+    expect(answer.text).not.toMatch(/token/)
+    const notice = await mailTo(person.email, 2)
+    expect(notice.subject).toBe('Your password for Mechanic Shop was changed')
+    expect((await person.get('/auth/me')).status).toBe(401)
+  })
+
+  it('S72: only the newest link counts, for an hour', async () => {
+    const person = await customer()
+    await forget(person.email)
+    const older = tokenIn(await mailTo(person.email))
+    await forget(person.email)
+    const newer = tokenIn(await mailTo(person.email, 2))
+    expect((await reset(older)).body.code).toBe('link_token_invalid')
+    passTime(61 * 60)
+    expect((await reset(newer)).body.code).toBe('link_token_invalid')
+  })
+
+  it('S72: a link dies with a change of the password or of the address', async () => {
+    const secret = 'valve-clearance-0-2'
+    for (const change of [{ password: secret }, { email: uniqueEmail('new') }]) {
+      const person = await customer()
+      await forget(person.email)
+      const token = tokenIn(await mailTo(person.email))
+      expect((await person.patch('/auth/me', change)).status).toBe(200)
+      expect((await reset(token)).body.code).toBe('link_token_invalid')
+    }
+  })
+
+  it('answers alike and costs alike, whether or not there is such an account', async () => {
+    const [person, suspended] = [await customer(), await customer()]
+    await rows("UPDATE accounts SET status = 'suspended' WHERE id = ?", suspended.id)
+    const seen: unknown[] = []
+    for (const email of [person.email, suspended.email, uniqueEmail('nobody')]) {
+      forgetDerivations()
+      const calls = d1.calls
+      const { status, body, headers } = await forget(email)
+      const named = [...headers.keys()].filter((name) => name !== 'x-request-id')
+      // What happens after the answer is not waited for, so it is not counted: two statements before it.
+      seen.push([status, body, named, headers.get('ratelimit'), derivations.length, d1.calls - calls >= 2])
+    }
+    expect(seen[1]).toEqual(seen[0])
+    expect(seen[2]).toEqual(seen[0])
+    await mailTo(person.email)
+    expect(mailsTo(suspended.email)).toEqual([])
+    const left = await rows(
+      "SELECT id FROM outbox_messages WHERE account_id = ? AND template = 'reset'",
+      suspended.id,
+    )
+    expect(left).toEqual([])
+  })
+
+  it('fills no mailbox: twenty at the same time from everywhere are five mails, and an hour later there are more', async () => {
+    const person = await customer()
+    const answers = await Promise.all(Array.from({ length: 20 }, () => forget(person.email)))
+    expect(answers.map(({ status }) => status)).toEqual(Array(20).fill(202))
+    await mailTo(person.email, 5)
+    expect(mailsTo(person.email)).toHaveLength(5)
+    const live = await rows('SELECT token_hash FROM link_tokens WHERE account_id = ?', person.id)
+    expect(live).toHaveLength(1)
+    passTime(3_601)
+    await forget(person.email)
+    await mailTo(person.email, 6)
+  })
+
+  it('is limited by address', async () => {
+    const from = anonymous()
+    const statuses: number[] = []
+    for (let asked = 0; asked < 21; asked++)
+      statuses.push((await from.post('/auth/password/forgot', { email: uniqueEmail() })).status)
+    expect(statuses).toEqual([...Array(20).fill(202), 429])
+  })
+
+  it('S74: the link leads to the configured address, whatever a request says of hosts', async () => {
+    const person = await customer()
+    await forget(person.email, {
+      Host: 'evil.test',
+      'X-Forwarded-Host': 'evil.test',
+      Forwarded: 'host=evil.test',
+      Origin: 'https://evil.test',
+      Referer: 'https://evil.test/',
+    })
+    const { text, html } = await mailTo(person.email)
+    expect(text).toContain('\nhttps://app.mechanic-shop.test/links/reset#token=')
+    expect(text + html).not.toContain('evil')
+  })
+
+  it('takes an address in any spelling, and nothing that is none', async () => {
+    const person = await customer()
+    await forget(person.email.toUpperCase())
+    await mailTo(person.email)
+    for (const email of [
+      '',
+      'x',
+      ` ${person.email}`,
+      `${person.email}\r\nBcc: a@b.test`,
+      null,
+      [person.email],
+    ])
+      expect((await anonymous().post('/auth/password/forgot', { email })).status).toBe(400)
   })
 })

@@ -58,3 +58,17 @@ export function tokenIn({ text }: SentMail): string {
   if (token === undefined) throw new Error('a mail without a link')
   return token
 }
+
+/** The id of an account's newest message that could not be sent, once its first attempt has ended. */
+export async function unsentMessageOf(accountId: number): Promise<string> {
+  const newest = testEnv.DB.prepare(
+    `SELECT id FROM outbox_messages WHERE account_id = ? AND attempts = 1 AND leased_until = 0 AND status = 'queued'
+     ORDER BY number DESC`,
+  ).bind(accountId)
+  for (let look = 0; look < 200; look++) {
+    const id = await newest.first<string>('id')
+    if (id !== null) return id
+    await scheduler.wait(10)
+  }
+  throw new Error('no attempt has failed')
+}

@@ -31,7 +31,7 @@ export async function withSettings(overrides: Record<string, unknown>): Promise<
       status: response.status,
       headers: response.headers,
       text,
-      body: text ? JSON.parse(text) : undefined,
+      body: /json/.test(response.headers.get('content-type') ?? '') ? JSON.parse(text) : undefined,
     }
   }
 }
