@@ -57,7 +57,11 @@ export default defineConfig(async () => {
             sequence: { groupOrder: 0 },
             include: ['test/**/*.test.ts'],
             exclude: ['test/node/**', 'test/browser/**'],
-            setupFiles: ['./test/support/apply-migrations.ts', './test/support/production-limits.ts', './test/support/mail-provider.ts'],
+            setupFiles: [
+              './test/support/apply-migrations.ts',
+              './test/support/production-limits.ts',
+              './test/support/mail-provider.ts',
+            ],
             testTimeout: 60_000,
             // Without this every call into noble's modules is a getter, and one imported hash takes 20 s.
             deps: {

@@ -13,7 +13,7 @@ export interface Mail {
 }
 
 /** A provider that takes longer may still send: the message is then sent again. */
-const ANSWER_WITHIN_MS = 10_000
+const SEND_WITHIN_MS = 10_000
 
 /** Codes of Cloudflare Email Service; anything else in a message could quote the address. */
 const CODE = /^E_[A-Z_]{1,40}$/
@@ -26,7 +26,7 @@ export async function sendByBinding(binding: SendEmail, mail: Mail): Promise<Sen
     const headers = { 'X-Entity-Ref-ID': reference }
     // In an async function, so that a binding that throws at once is caught as well.
     const send = async () => binding.send({ ...parts, from: { ...from }, headers })
-    const answer: unknown = await within(ANSWER_WITHIN_MS, send())
+    const answer: unknown = await within(SEND_WITHIN_MS, send())
     return isReceipt(answer) ? { isSent: true } : { isSent: false, reason: 'answer_unknown' }
   } catch (error) {
     const { code } = error as { code?: unknown }

@@ -2,7 +2,7 @@
 import * as z from 'zod'
 import { isLoopback } from './loopback.ts'
 
-/** An address as a mail's sender has it: plain, for the name beside it is SHOP_NAME. */
+/** An address as a mail's sender has it: plain, for the name beside it is the shop's. */
 const ADDRESS = /^[\w.+-]{1,64}@[a-z0-9-]+(?:\.[a-z0-9-]+)*$/i
 
 /** E.164, or the id of a messaging service. */

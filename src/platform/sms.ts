@@ -4,7 +4,7 @@ import type { PostSettings } from './post-settings.ts'
 import type { SendOutcome } from './send-outcome.ts'
 
 /** A provider that takes longer may still send: the message is then sent again. */
-const ANSWER_WITHIN_MS = 10_000
+const SEND_WITHIN_MS = 10_000
 
 /** Far above any answer of Twilio's. */
 const MAX_ANSWER_LENGTH = 100_000
@@ -38,7 +38,7 @@ function askTwilio(
     body: new URLSearchParams({ To: to, Body: text, ...sender }),
     // A redirect would take number, code and password along to wherever it leads.
     redirect: 'manual',
-    signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+    signal: AbortSignal.timeout(SEND_WITHIN_MS),
   })
 }
 

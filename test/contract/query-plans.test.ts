@@ -126,7 +126,7 @@ beforeAll(async () => {
   await seal(rotated)
   passTime(500 * 86_400)
   await seal(rotated)
-})
+}, 60_000)
 
 describe('the statements of a working day and of the cron', () => {
   it('are all here', () => {

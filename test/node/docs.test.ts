@@ -54,9 +54,16 @@ describe('docs/security.md', () => {
     expect(constant('src/limits/block-mark.ts', 'RECALL_SECONDS')).toBe(
       constant('src/sessions/blacklist.ts', 'RECALL_SECONDS'),
     )
-    expect(rowOf('one-time link')?.[1]).toBe(
-      `${constant('scripts/staff-accounts.ts', 'RESET_TOKEN_SECONDS')} s`,
+    const link = constant('src/passwords/queries.ts', 'RESET_LINK_SECONDS')
+    expect(constant('scripts/staff-accounts.ts', 'RESET_TOKEN_SECONDS')).toBe(link)
+    expect(rowOf('one-time link')?.[1]).toBe(`${link} s`)
+    expect(rowOf('lease of a message that is being sent')?.[1]).toBe(
+      `${constant('src/outbox/send.ts', 'LEASE_SECONDS')} s`,
     )
+    for (const path of ['src/platform/mail.ts', 'src/platform/sms.ts'])
+      expect(rowOf('patience with who sends mail or SMS')?.[1]).toBe(
+        `${constant(path, 'SEND_WITHIN_MS') / 1000} s`,
+      )
     const [, fresh] =
       /FRESH_AUTH_SECONDS: wholeNumber\(0, 86_400, (\d+)\)/.exec(read('src/platform/settings.ts')) ?? []
     expect(rowOf('fresh sign-in, by default')?.[1]).toBe(`${fresh} s`)

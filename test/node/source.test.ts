@@ -54,7 +54,9 @@ describe('the source', () => {
   })
 
   it('reads variables and secrets in one place; elsewhere only bindings are named', () => {
-    expect(placesOf(/\benv(?:\.|\[')(?!DB\b|KV\b|SIGN_IN_RING\b|REGISTRATION_RING\b)[A-Z]/)).toEqual([])
+    expect(placesOf(/\benv(?:\.|\[')(?!DB\b|KV\b|EMAIL\b|SIGN_IN_RING\b|REGISTRATION_RING\b)[A-Z]/)).toEqual(
+      [],
+    )
     expect(placesOf(/SHOP_NAME|FRESH_AUTH_SECONDS:|'SECRET_KEY'/)).toEqual(['src/platform/settings.ts'])
     expect(placesOf(/process\.env/)).toEqual([])
   })
