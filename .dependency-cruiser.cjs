@@ -58,7 +58,13 @@ const rules = [
   {
     name: 'source-knows-no-test-or-script',
     from: { path: '^src/' },
-    to: { path: '^(test|scripts)/' },
+    to: { path: '^(test|scripts|client)/' },
+  },
+  {
+    name: 'client-stands-alone',
+    comment: 'It is used outside of this repository, and knows the API by its document only.',
+    from: { path: '^client/' },
+    to: { pathNot: ['^client/', 'node_modules/openapi-fetch/'] },
   },
   {
     name: 'imports-exist',

@@ -17,6 +17,9 @@ interface Manifest {
 }
 
 const manifest = JSON.parse(read('package.json')) as Manifest
+const clientManifest = JSON.parse(read('client/package.json')) as Manifest
+
+const dependenciesOf = (one: Manifest) => ({ ...one.dependencies, ...one.devDependencies })
 
 describe('the source', () => {
   it('has files to look at, none of them over 250 lines', () => {
@@ -63,12 +66,11 @@ describe('the source', () => {
 })
 
 describe('S116: the dependencies', () => {
-  const all = { ...manifest.dependencies, ...manifest.devDependencies }
+  const all = dependenciesOf(manifest)
 
   it('are pinned exactly, in the manifest and in the lock file', () => {
-    const loose = Object.entries(all).filter(
-      ([, version]) => !/^(npm:@?[\w/-]+@)?\d+\.\d+\.\d+(-[\w.]+)?$/.test(version),
-    )
+    const ofBoth = [...Object.entries(all), ...Object.entries(dependenciesOf(clientManifest))]
+    const loose = ofBoth.filter(([, version]) => !/^(npm:@?[\w/-]+@)?\d+\.\d+\.\d+(-[\w.]+)?$/.test(version))
     expect(loose).toEqual([])
     const lock = JSON.parse(read('package-lock.json')) as { packages: Record<string, { version?: string }> }
     for (const [name, version] of Object.entries(all)) {
@@ -93,6 +95,7 @@ describe('wrangler.toml', () => {
 describe('the release', () => {
   it('says its name and version as the manifest does, and the changelog knows it', () => {
     expect([SERVICE_NAME, VERSION]).toEqual([manifest.name, manifest.version])
+    expect(clientManifest.version).toBe(VERSION)
     expect(read('CHANGELOG.md')).toContain(`## ${VERSION}`)
   })
 })
