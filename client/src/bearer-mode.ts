@@ -6,6 +6,9 @@ import type { TokenStore, Tokens } from './tokens.ts'
 
 type SignedIn = components['schemas']['Tokens'] & { readonly device_token?: string }
 
+/** It is no refresh token at all, or does not count any more. */
+const REFUSED = [400, 401]
+
 const DOORS = ['/auth/login', '/customers/login']
 
 /** Sends each request with the token in the store, and renews that once for all requests that find it spent. */
@@ -19,7 +22,7 @@ export function sendWithBearer(api: Api, store: TokenStore, send: Send): Send {
     if (token !== used || refreshToken === undefined) return undefined
     const createRequest = () => postOf(api.urlOf('/auth/refresh'), { refresh_token: refreshToken })
     const answer = await askForRenewal(send, createRequest)
-    if (!answer.ok && answer.status !== 401) return answer
+    if (!answer.ok && !REFUSED.includes(answer.status)) return answer
     const kept = await store.read()
     // Who has signed in or out meanwhile keeps what that has brought.
     if (kept.refreshToken === refreshToken)

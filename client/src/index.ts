@@ -45,9 +45,13 @@ export function createMechanicShopClient(options: MechanicShopClientOptions): Me
   const { baseUrl, fetch: sendAnywhere = (request: Request) => globalThis.fetch(request) } = options
   const api = createApi(baseUrl)
   const send: Send = async (request) => requireOwnAnswer(await sendAnywhere(request))
-  const fetch =
+  const sendOwn =
     options.mode === 'cookie'
       ? sendWithCookies(api, send)
       : sendWithBearer(api, options.tokens ?? tokensInMemory(), send)
-  return createClient<paths>({ baseUrl, fetch })
+  // Whoever else is asked gets no tokens.
+  return createClient<paths>({
+    baseUrl,
+    fetch: (request) => (api.isAskedBy(request) ? sendOwn : send)(request),
+  })
 }

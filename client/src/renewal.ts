@@ -21,6 +21,8 @@ export async function needsRenewal(response: Response): Promise<boolean> {
 export interface Api {
   readonly urlOf: (path: string) => string
   readonly pathOf: (request: Request) => string
+  /** Whether a request is for it; openapi-fetch takes another `baseUrl` with each call. */
+  readonly isAskedBy: (request: Request) => boolean
 }
 
 export function createApi(baseUrl: string): Api {
@@ -28,6 +30,7 @@ export function createApi(baseUrl: string): Api {
   const root = new Request(`${baseUrl.replace(/\/+$/, '')}/`).url
   return {
     urlOf: (path) => root + path.slice(1),
+    isAskedBy: (request) => request.url.startsWith(root),
     pathOf: (request) => `/${request.url.slice(root.length).replace(/[?#].*$/, '')}`,
   }
 }
@@ -69,14 +72,8 @@ export async function askForRenewal(send: Send, createRequest: () => Request): P
 }
 
 async function askOnce(send: Send, request: Request): Promise<Response> {
-  const { status, headers, body } = await readWhole(
-    await send(new Request(request, { signal: AbortSignal.timeout(ANSWER_WITHIN_MS) })),
-  )
-  return new Response(body, { status, headers })
-}
-
-async function readWhole(response: Response) {
-  return { status: response.status, headers: response.headers, body: await response.text() }
+  const answer = await send(new Request(request, { signal: AbortSignal.timeout(ANSWER_WITHIN_MS) }))
+  return new Response(await answer.text(), answer)
 }
 
 /** A JSON POST of the client's own. */

@@ -249,14 +249,35 @@ describe('with bearer tokens', () => {
     expect((await shop.GET('/auth/me')).error?.code).toBe('invalid_token')
     expect(Object.keys(await read(tokens))).toEqual(['deviceToken'])
 
+    await tokens.write({ token, refreshToken: 'x'.repeat(2_000) })
+    const answers = await Promise.all([shop.GET('/auth/me'), shop.GET('/auth/sessions')])
+    expect(answers.map(({ error }) => error?.code)).toEqual(['invalid_token', 'invalid_token'])
+    expect(await read(tokens)).toEqual({})
+
     await tokens.write({ token, refreshToken })
     meanwhile = async () => {
       meanwhile = async () => {}
       await shop.POST('/auth/login', { body: { email, password: PASSWORD } })
     }
     expect((await shop.GET('/auth/me')).response.status).toBe(200)
-    expect(timesOf('/auth/refresh')).toBe(2)
+    expect(timesOf('/auth/refresh')).toBe(3)
     expect((await read(tokens)).refreshToken).not.toBe(refreshToken)
+  })
+
+  it('sends its tokens nowhere else', async () => {
+    const sent: (string | null)[] = []
+    const shop = createMechanicShopClient({
+      baseUrl: 'https://api.shop.example/',
+      tokens: tokensInMemory({ token: 'secret', deviceToken: 'secret' }),
+      fetch: async ({ headers }) => {
+        sent.push(headers.get('authorization'))
+        return Response.json({})
+      },
+    })
+    await shop.GET('/auth/me')
+    await shop.GET('/auth/me', { baseUrl: 'https://api.shop.example.attacker.example' })
+    await shop.GET('/auth/me', { headers: { Authorization: 'Bearer other' } })
+    expect(sent).toEqual(['Bearer secret', null, 'Bearer other'])
   })
 
   it('an API token in the store is sent, and asks for no renewal', async () => {
