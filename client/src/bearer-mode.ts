@@ -35,6 +35,7 @@ export function sendWithBearer(api: Api, store: TokenStore, send: Send): Send {
     const { token: used } = await store.read()
     const answer = await send(authorized(request, used))
     if (used === undefined || !(await needsRenewal(answer))) return answer
+    // Behind the turn of a request with an older token nothing would be renewed.
     const failure = (await store.read()).token === used ? await inTurn(() => renew(used)) : undefined
     if (failure) return failure.clone()
     const { token } = await store.read()

@@ -311,8 +311,9 @@ function browser() {
     }
     return answer
   })
-  const open = () => createMechanicShopClient({ baseUrl: worker.url.origin, mode: 'cookie', fetch: send })
-  return { cookies, open, timesOf }
+  const open = (fetch = send) =>
+    createMechanicShopClient({ baseUrl: worker.url.origin, mode: 'cookie', fetch })
+  return { cookies, open, send, timesOf }
 }
 
 describe('with cookies', () => {
@@ -339,6 +340,30 @@ describe('with cookies', () => {
 
     expect((await shop.POST('/auth/logout')).error).toBeUndefined()
     expect([...cookies.keys()]).toEqual(['__Host-device_token'])
+
+    const before = timesOf('/auth/me')
+    await shop.POST('/auth/login', { body: { email, password: PASSWORD } })
+    expect((await shop.PATCH('/auth/me', { body: { last_name: 'Y' } })).error).toBeUndefined()
+    expect(timesOf('/auth/me') - before).toBe(1)
+  })
+
+  it('a refusal that arrives after the renewal asks for none of its own', async () => {
+    const { cookies, open, send, timesOf } = browser()
+    const renewed = Promise.withResolvers<void>()
+    const shop = open(async (request) => {
+      const answer = await send(request)
+      const isSentAgain = timesOf('/auth/refresh') > 0
+      if (isSentAgain && request.url.endsWith('/auth/me')) renewed.resolve()
+      if (!isSentAgain && request.url.endsWith('/auth/devices')) await renewed.promise
+      return answer
+    })
+    const { email } = await signedIn()
+    await shop.POST('/auth/login', { body: { email, password: PASSWORD } })
+    cookies.delete('__Host-access_token')
+    const late = shop.GET('/auth/devices')
+    expect((await shop.GET('/auth/me')).response.status).toBe(200)
+    expect((await late).response.status).toBe(200)
+    expect(timesOf('/auth/refresh')).toBe(1)
   })
 
   it('follows a sign-in of another tab, and loses nothing when the answer of a refresh is lost', async () => {
