@@ -1,5 +1,5 @@
 /** A real `wrangler dev` on a free port, with a database of its own. */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -12,6 +12,8 @@ const START_MILLISECONDS = 150_000
 
 export interface DevSite {
   readonly url: string
+  /** The text of the next mail that holds something; those before it are skipped. */
+  readonly nextMailWith: (part: string) => Promise<string>
   readonly stop: () => Promise<void>
 }
 
@@ -34,11 +36,24 @@ export async function startDevSite(): Promise<DevSite> {
     await stopWrangler()
     rmSync(stateDirectory, { recursive: true, force: true })
   }
+  const read = new Set<string>()
+  const nextMailWith = async (part: string) => {
+    for (let look = 0; look < 200; look++) {
+      // wrangler names the file of each mail.
+      for (const [, file = ''] of output.matchAll(/^Text: (\S+)$/gm)) {
+        const text = read.has(file) ? '' : readFileSync(file, 'utf8')
+        read.add(file)
+        if (text.includes(part)) return text
+      }
+      await wait(50)
+    }
+    throw new Error(`no such mail was written:\n${output}`)
+  }
   const url = localUrl(HOST, port)
   const deadline = Date.now() + START_MILLISECONDS
   while (wrangler.exitCode === null && Date.now() < deadline) {
     const ready = await fetch(`${url}/ready`, { signal: AbortSignal.timeout(5000) }).catch(() => undefined)
-    if (ready?.status === 200) return { url, stop }
+    if (ready?.status === 200) return { url, nextMailWith, stop }
     await wait(200)
   }
   await stop()
