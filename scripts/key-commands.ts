@@ -67,7 +67,7 @@ interface Retirement {
 }
 
 /**
- * Removes a key that nothing needs any more. With `forceReset` passwords and sessions that need it go first: should
+ * Removes a key that nothing needs any more. With `forceReset` passwords, sessions and messages that need it go first: should
  * it end between the two, the key is still there and the next run goes on.
  */
 export async function retire(session: Session, name: string, { forceReset }: Retirement): Promise<void> {
@@ -107,10 +107,12 @@ function explainObstacles({ name, ring, obstacles }: KeyStatus, store: KeyStore)
 async function resetPasswords({ store, now, print, confirm }: Session, key: KeyStatus): Promise<boolean> {
   const passwords = key.uses.get('accounts') ?? 0
   const sessions = key.uses.get('sessions') ?? 0
-  if (key.id === undefined || passwords + sessions === 0) return true
+  const messages = key.uses.get('outbox_messages') ?? 0
+  if (key.id === undefined || passwords + sessions + messages === 0) return true
   const question =
     `${passwords} password(s) that only ${key.name} can check will be removed, with all sessions of their owners, ` +
-    `and ${sessions} session(s) that it refreshes will end. This cannot be undone. Go on?`
+    `and ${sessions} session(s) that it refreshes will end. ${messages} message(s) that wait will not be sent. ` +
+    'This cannot be undone. Go on?'
   if (!(await confirm(question))) {
     print('Nothing was changed.')
     return false

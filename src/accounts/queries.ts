@@ -33,6 +33,12 @@ export function findActiveRecipient(db: Database, emailCanonical: string) {
     .where(and(eq(accounts.emailCanonical, emailCanonical), eq(accounts.status, 'active')))
 }
 
+/** The account still gets the mail for an address: somebody may change it while a link to it is made. */
+export function isActiveRecipient(id: number, emailCanonical: string): SQL {
+  return sql`EXISTS (SELECT 1 FROM ${accounts} AS owner WHERE owner.id = ${id}
+    AND owner.email_canonical = ${emailCanonical} AND owner.status = 'active')`
+}
+
 export function findPasswordHash(db: Database, id: number) {
   return db.select({ passwordHash: accounts.passwordHash }).from(accounts).where(eq(accounts.id, id))
 }

@@ -1,6 +1,6 @@
 /**
- * The cron's work: audit what the operator did from the command line, watch the keys, remove what has expired, send
- * what waits in the outbox, seal the audit log, sign it anew after a rotation, and cut off what is older than its retention.
+ * The cron's work: audit what the operator did from the command line, watch the keys, remove what has expired, seal
+ * the audit log, sign it anew after a rotation, cut off what is older than its retention, and send what waits in the outbox.
  * Bounded and repeatable: whatever is left over waits for the next run.
  */
 import { deleteExpiredApiTokens } from '../api-tokens/queries.ts'
@@ -63,12 +63,13 @@ export async function keepHouse(env: Env): Promise<void> {
       deleteExpiredApiTokens(db, now - EXPIRED_TOKENS_KEPT_DAYS * DAY_SECONDS, MAX_ROWS_PER_RUN),
     ]),
   )
-  const messages = await deliverOutbox({ db, keys, settings, email: env.EMAIL }, now)
   const { sealed, isMarked } = await sealAuditEvents(db, env.KV, keys, now)
   // No seal leaves an old key before the mark has: `npm run keys` can see the seals, and not the mark.
   const resealed = isMarked ? await resealAuditLog(db, keys.auditSeal) : 0
   // And none goes while the mark may name it: it would then pass for one that was cut off.
   const trimmed = isMarked ? await trimAuditLog(db, keys, settings.auditRetentionDays, now) : 0
+  // Last: a provider that is slow must not keep the log from being sealed.
+  const messages = await deliverOutbox({ db, keys, settings, email: env.EMAIL }, now)
   logInfo('housekeeping', {
     operator_actions: recorded,
     sessions: sessions.meta.changes,

@@ -67,13 +67,18 @@ export async function sendMessage(courier: Courier, id: string): Promise<boolean
 
 type StoredMessage = typeof outboxMessages.$inferSelect
 
+/** Never throws: one message that a version does not know must not keep the others, and the cron, from going on. */
 async function transmit(courier: Courier, message: StoredMessage): Promise<SendOutcome> {
   const { id, channel, template, sealed } = message
-  const content = sealed === null ? undefined : await openMessage(courier.keys.outbox, id, sealed)
-  if (!content) return { isSent: false, reason: 'unreadable' }
-  return channel === 'mail'
-    ? transmitMail(courier, id, template as MailTemplate, content)
-    : sendSms(courier.settings, content.to, textOfSms(courier, template as SmsTemplate, content))
+  try {
+    const content = sealed === null ? undefined : await openMessage(courier.keys.outbox, id, sealed)
+    if (!content) return { isSent: false, reason: 'unreadable' }
+    return channel === 'mail'
+      ? await transmitMail(courier, id, template as MailTemplate, content)
+      : await sendSms(courier.settings, content.to, textOfSms(courier, template as SmsTemplate, content))
+  } catch {
+    return { isSent: false, reason: 'unwritable' }
+  }
 }
 
 async function transmitMail(

@@ -1,7 +1,7 @@
 /** A forgotten password: a link by mail. Whether there is such an account, nothing tells: no answer, no time, no count. */
 import { sql } from 'drizzle-orm'
 import { canonicalEmail } from '../accounts/email-address.ts'
-import { findActiveRecipient } from '../accounts/queries.ts'
+import { findActiveRecipient, isActiveRecipient } from '../accounts/queries.ts'
 import { insertAuditEvent, isRecorded, signAuditEvent } from '../audit/queries.ts'
 import { hashToken } from '../crypto/digest.ts'
 import { base64url } from '../crypto/encoding.ts'
@@ -30,9 +30,10 @@ const NO_ACCOUNT = 0
  */
 export async function requestReset(scope: RequestScope, email: string): Promise<void> {
   const { db, facts } = scope
+  const emailCanonical = canonicalEmail(email) ?? ''
   const attempt = beginAttempt(scope, 'forgot', NOBODY)
   const [tally, place, [account]] = await answered(
-    db.batch([...takePlace(db, attempt), findActiveRecipient(db, canonicalEmail(email) ?? '')]),
+    db.batch([...takePlace(db, attempt), findActiveRecipient(db, emailCanonical)]),
   )
   admit(scope, 'forgot', attempt, tally, place)
 
@@ -51,7 +52,7 @@ export async function requestReset(scope: RequestScope, email: string): Promise<
     subjectId: id,
     details: {},
   })
-  const isAsked = sql`${id} <> ${NO_ACCOUNT} AND ${hasFewMessages(id, 'reset', facts.now - MAILS_WITHIN_SECONDS, MAX_MAILS)}`
+  const isAsked = sql`${isActiveRecipient(id, emailCanonical)} AND ${hasFewMessages(id, 'reset', facts.now - MAILS_WITHIN_SECONDS, MAX_MAILS)}`
   const isHeld = isRecorded(event)
   const link = {
     tokenHash: await hashToken(token),

@@ -6,9 +6,6 @@ import type { SendOutcome } from './send-outcome.ts'
 /** A provider that takes longer may still send: the message is then sent again. */
 const SEND_WITHIN_MS = 10_000
 
-/** Far above any answer of Twilio's. */
-const MAX_ANSWER_LENGTH = 100_000
-
 /** Sends an SMS to a number in E.164. Never throws; why it failed holds no number. */
 export async function sendSms(settings: PostSettings, to: string, text: string): Promise<SendOutcome> {
   if (settings.smsProvider === 'none') return { isSent: false, reason: 'not_configured' }
@@ -19,8 +16,7 @@ export async function sendSms(settings: PostSettings, to: string, text: string):
   try {
     const answer = await askTwilio(settings, to, text)
     if (answer.status !== 201) return { isSent: false, reason: `status_${answer.status}` }
-    const body = (await answer.text()).slice(0, MAX_ANSWER_LENGTH)
-    return isReceipt(body) ? { isSent: true } : { isSent: false, reason: 'answer_unknown' }
+    return isReceipt(await answer.text()) ? { isSent: true } : { isSent: false, reason: 'answer_unknown' }
   } catch {
     return { isSent: false, reason: 'failed' }
   }

@@ -159,6 +159,11 @@ function openSession(id: string, accountId: number, keyId: string, expiresAt = N
     .run(id, accountId, expiresAt, keyId)
 }
 
+const messageUnder = (keyId: string) =>
+  database.exec(
+    `INSERT INTO outbox_messages VALUES (1, 'm', 'mail', 'reset', NULL, 'b', '${keyId}', 'queued', 0, 1, 0, 1, 2, NULL)`,
+  )
+
 function auditRow(keyId: string): void {
   database
     .prepare(
@@ -387,6 +392,7 @@ describe('retire', () => {
       /1 session\(s\) in sessions/,
     ],
     ['an unsealed audit row', auditRow, /1 unsealed audit event\(s\)/],
+    ['a message that waits', messageUnder, /1 message\(s\) in outbox_messages/],
     [
       'a seal',
       (old) => database.exec(`INSERT INTO audit_seals VALUES (1, 2, 2, '', 'h', 1, '${old}', 'm')`),
@@ -399,7 +405,7 @@ describe('retire', () => {
     expect(names()).toHaveLength(4)
     database.exec(`DROP TRIGGER audit_events_refuse_update; UPDATE accounts SET password_hash = NULL;
       UPDATE sessions SET refresh_key_id = '${newest}'; UPDATE audit_events SET key_id = '${newest}';
-      UPDATE audit_seals SET key_id = '${newest}'`)
+      UPDATE audit_seals SET key_id = '${newest}'; UPDATE outbox_messages SET sealed = NULL, key_id = NULL`)
     await retire(session(remote()), 'DATA_KEY', { forceReset: false })
     expect(names()).toEqual(['SECRET_KEY', 'SECRET_KEY_2', 'DATA_KEY_2'])
     expect(said()).toContain('Keep its value')
@@ -472,6 +478,18 @@ describe('retire --force-reset', () => {
     questions.length = 0
     await retire(session(remote(), answering(true)), 'DATA_KEY', force)
     expect([state(), questions]).toEqual([between, []])
+    expect(Object.keys(secrets())).not.toContain('DATA_KEY')
+  })
+
+  it('gives up the messages that it sealed, also where nothing else needs it', async () => {
+    const { old } = await rotated(DAY)
+    messageUnder(old)
+    questions.length = 0
+    await retire(session(remote(), answering(true)), 'DATA_KEY', force)
+    expect(questions).toEqual([expect.stringContaining('1 message(s) that wait will not be sent')])
+    expect(rows('SELECT status, sealed, key_id FROM outbox_messages')).toEqual([
+      { status: 'failed', sealed: null, key_id: null },
+    ])
     expect(Object.keys(secrets())).not.toContain('DATA_KEY')
   })
 

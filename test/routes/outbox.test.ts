@@ -241,6 +241,21 @@ describe('a crash between sending and marking', () => {
   })
 })
 
+describe('a message that this version cannot write', () => {
+  it('keeps neither the others nor the cron from going on', async () => {
+    const [lost, found] = [await write(), await write()]
+    await testEnv.DB.prepare("UPDATE outbox_messages SET template = 'of_a_later_version' WHERE id = ?")
+      .bind(lost.id)
+      .run()
+    logLines.length = 0
+    await runCron()
+    expect(mailsTo(found.to)).toHaveLength(1)
+    expect(mailsTo(lost.to)).toEqual([])
+    expect(logLines.join('\n')).toContain('"reason":"unwritable"')
+    expect(logLines.at(-1)).toContain('"housekeeping"')
+  })
+})
+
 describe('giving up', () => {
   it('comes after eight attempts, once, with an event and an alert; until it expires an admin can resend it', async () => {
     const person = await customer()
@@ -484,6 +499,12 @@ describe('a box', () => {
 })
 
 describe('a mail', () => {
+  it('goes to the domain as DNS has it', async () => {
+    const { sender, id } = await write('reset', 'Jürgen@Bücher.example'.replace('ü', 'ue'))
+    expect(await sendMessage(sender, id)).toBe(true)
+    expect(mails.at(-1)?.to).toBe('Juergen@xn--bcher-kva.example')
+  })
+
   it('keeps what a setting says from becoming markup or another header', () => {
     const setting = { shopName: 'Wrench & <b>Co</b>\r\nBcc: all@x.test', appUrl: 'https://app.test' }
     const { subject, html } = writeMail('reset', { token: 'a"b&c' }, setting)

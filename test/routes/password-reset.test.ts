@@ -8,7 +8,13 @@ import {
   uniqueEmail,
 } from '../support/client.ts'
 import { mailsTo, mailTo, tokenIn } from '../support/mail-provider.ts'
-import { d1, derivations, forgetDerivations, passTime } from '../support/production-limits.ts'
+import {
+  beforeRoundTrip,
+  d1,
+  derivations,
+  forgetDerivations,
+  passTime,
+} from '../support/production-limits.ts'
 import { testEnv } from '../support/test-env.ts'
 
 const NEW_PASSWORD = 'camshaft-lobe-profile'
@@ -195,6 +201,20 @@ describe('POST /auth/password/forgot', () => {
     passTime(3_601)
     await forget(person.email)
     await mailTo(person.email, 6)
+  })
+
+  it('S72: sends no link to an address that is given up while it is made', async () => {
+    const person = await customer()
+    const change = async () => {
+      await rows(
+        "UPDATE accounts SET email = 'x' || email, email_canonical = 'x' || email_canonical WHERE id = ?",
+        person.id,
+      )
+    }
+    beforeRoundTrip(2, change)
+    expect((await forget(person.email)).status).toBe(202)
+    expect(await rows('SELECT token_hash FROM link_tokens WHERE account_id = ?', person.id)).toEqual([])
+    expect(await rows('SELECT id FROM outbox_messages WHERE account_id = ?', person.id)).toEqual([])
   })
 
   it('is limited by address', async () => {
