@@ -472,6 +472,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/auth/password/forgot": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask for a link that sets a new password
+         * @description The answer is the same whether or not there is such an account. The link works once, for one hour, and a further one replaces it; an account gets at most five an hour.
+         */
+        post: operations["forgotPassword"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/mechanics": {
         parameters: {
             query?: never;
@@ -828,6 +848,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/admin/outbox": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List messages, newest first
+         * @description Neither what they say nor to whom. `next_cursor` continues the list; it is null on the last page. Messages that are done with stay for 30 days.
+         */
+        get: operations["listOutboxMessages"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/outbox/{id}/resend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a message that waits or was given up, now
+         * @description Its attempts begin anew, the first after this answer. A message that has been sent is not sent twice.
+         */
+        post: operations["resendOutboxMessage"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/admin/access/explain": {
         parameters: {
             query?: never;
@@ -886,7 +946,7 @@ export interface components {
             request_id: string;
         };
         /** @enum {string} */
-        ProblemCode: "customer_unknown" | "mechanic_unknown" | "mechanic_email_taken" | "mechanic_already_assigned" | "mechanic_not_assigned" | "no_changes_made" | "inventory_item_unknown" | "part_already_added" | "part_not_added" | "nothing_created" | "inventory_item_not_found" | "mechanic_not_found" | "ticket_not_found" | "inventory_name_taken" | "stock_exhausted" | "ticket_full" | "ticket_status_conflict" | "malformed_json" | "input_missing" | "validation_failed" | "email_taken" | "link_token_invalid" | "account_unknown" | "sort_field_invalid" | "order_invalid" | "token_missing" | "authorization_header_malformed" | "invalid_token" | "token_expired" | "invalid_refresh_token" | "invalid_customer" | "invalid_credentials" | "reauthentication_required" | "forbidden" | "session_required" | "csrf_failed" | "account_suspended" | "https_required" | "not_found" | "customer_not_found" | "session_not_found" | "device_not_found" | "api_token_not_found" | "problem_not_found" | "method_not_allowed" | "request_timeout" | "api_token_limit_reached" | "payload_too_large" | "unsupported_media_type" | "too_many_requests" | "internal_error" | "misconfigured" | "unavailable" | "sign_in_busy" | "not_ready";
+        ProblemCode: "customer_unknown" | "mechanic_unknown" | "mechanic_email_taken" | "mechanic_already_assigned" | "mechanic_not_assigned" | "no_changes_made" | "inventory_item_unknown" | "part_already_added" | "part_not_added" | "nothing_created" | "inventory_item_not_found" | "mechanic_not_found" | "ticket_not_found" | "inventory_name_taken" | "stock_exhausted" | "ticket_full" | "ticket_status_conflict" | "malformed_json" | "input_missing" | "validation_failed" | "email_taken" | "link_token_invalid" | "account_unknown" | "sort_field_invalid" | "order_invalid" | "token_missing" | "authorization_header_malformed" | "invalid_token" | "token_expired" | "invalid_refresh_token" | "invalid_customer" | "invalid_credentials" | "reauthentication_required" | "forbidden" | "session_required" | "csrf_failed" | "account_suspended" | "https_required" | "not_found" | "customer_not_found" | "session_not_found" | "device_not_found" | "api_token_not_found" | "message_not_found" | "problem_not_found" | "method_not_allowed" | "request_timeout" | "api_token_limit_reached" | "message_not_resendable" | "payload_too_large" | "unsupported_media_type" | "too_many_requests" | "internal_error" | "misconfigured" | "unavailable" | "sign_in_busy" | "not_ready";
         Customer: {
             id: number;
             first_name: string;
@@ -1300,6 +1360,34 @@ export interface components {
             sealed_through: number;
             first_bad_id: number | null;
         };
+        OutboxMessage: {
+            id: string;
+            /** @enum {string} */
+            channel: "mail" | "sms";
+            template: string;
+            /** @description Whom it concerns; null once the account has gone */
+            account_id: number | null;
+            /**
+             * @description `queued`: waits; `failed`: was given up, after eight attempts or expired
+             * @enum {string}
+             */
+            status: "queued" | "sent" | "failed";
+            attempts: number;
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description null unless it waits
+             */
+            next_attempt_at: string | null;
+            /**
+             * Format: date-time
+             * @description What it says is of no use from then on, and wiped
+             */
+            expires_at: string;
+            /** Format: date-time */
+            sent_at: string | null;
+        };
         AccessExplanation: {
             /** @description Whether the guard would let a session of this account in */
             allowed: boolean;
@@ -1540,7 +1628,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                code: "customer_unknown" | "mechanic_unknown" | "mechanic_email_taken" | "mechanic_already_assigned" | "mechanic_not_assigned" | "no_changes_made" | "inventory_item_unknown" | "part_already_added" | "part_not_added" | "nothing_created" | "inventory_item_not_found" | "mechanic_not_found" | "ticket_not_found" | "inventory_name_taken" | "stock_exhausted" | "ticket_full" | "ticket_status_conflict" | "malformed_json" | "input_missing" | "validation_failed" | "email_taken" | "link_token_invalid" | "account_unknown" | "sort_field_invalid" | "order_invalid" | "token_missing" | "authorization_header_malformed" | "invalid_token" | "token_expired" | "invalid_refresh_token" | "invalid_customer" | "invalid_credentials" | "reauthentication_required" | "forbidden" | "session_required" | "csrf_failed" | "account_suspended" | "https_required" | "not_found" | "customer_not_found" | "session_not_found" | "device_not_found" | "api_token_not_found" | "problem_not_found" | "method_not_allowed" | "request_timeout" | "api_token_limit_reached" | "payload_too_large" | "unsupported_media_type" | "too_many_requests" | "internal_error" | "misconfigured" | "unavailable" | "sign_in_busy" | "not_ready";
+                code: "customer_unknown" | "mechanic_unknown" | "mechanic_email_taken" | "mechanic_already_assigned" | "mechanic_not_assigned" | "no_changes_made" | "inventory_item_unknown" | "part_already_added" | "part_not_added" | "nothing_created" | "inventory_item_not_found" | "mechanic_not_found" | "ticket_not_found" | "inventory_name_taken" | "stock_exhausted" | "ticket_full" | "ticket_status_conflict" | "malformed_json" | "input_missing" | "validation_failed" | "email_taken" | "link_token_invalid" | "account_unknown" | "sort_field_invalid" | "order_invalid" | "token_missing" | "authorization_header_malformed" | "invalid_token" | "token_expired" | "invalid_refresh_token" | "invalid_customer" | "invalid_credentials" | "reauthentication_required" | "forbidden" | "session_required" | "csrf_failed" | "account_suspended" | "https_required" | "not_found" | "customer_not_found" | "session_not_found" | "device_not_found" | "api_token_not_found" | "message_not_found" | "problem_not_found" | "method_not_allowed" | "request_timeout" | "api_token_limit_reached" | "message_not_resendable" | "payload_too_large" | "unsupported_media_type" | "too_many_requests" | "internal_error" | "misconfigured" | "unavailable" | "sign_in_busy" | "not_ready";
             };
             cookie?: never;
         };
@@ -4502,6 +4590,129 @@ export interface operations {
             };
         };
     };
+    forgotPassword: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "email": "john@example.com"
+                 *     }
+                 */
+                "application/json": {
+                    /** Format: email */
+                    email: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    /** @description How many attempts are left, and the seconds until there are more: `"login";r=4;t=60` */
+                    RateLimit?: string;
+                    /** @description The limit: so many attempts, and the seconds of the first wait: `"login";q=5;w=60` */
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "message": "If there is an account with this address, a mail is on its way to it"
+                     *     }
+                     */
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `malformed_json`: Malformed JSON; `input_missing`: No input data provided; `validation_failed`: Validation failed */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `https_required`: HTTPS required */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: Request timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large`: Payload too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: Unsupported media type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_requests`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    /** @description How many attempts are left, and the seconds until there are more: `"login";r=4;t=60` */
+                    RateLimit?: string;
+                    /** @description The limit: so many attempts, and the seconds of the first wait: `"login";q=5;w=60` */
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Internal server error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Service unavailable; `misconfigured`: Service misconfigured */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listMechanics: {
         parameters: {
             query?: {
@@ -7390,6 +7601,239 @@ export interface operations {
             };
             /** @description `forbidden`: Unauthorized; `https_required`: HTTPS required */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Internal server error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Service unavailable; `misconfigured`: Service misconfigured */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listOutboxMessages: {
+        parameters: {
+            query?: {
+                status?: "queued" | "sent" | "failed";
+                /** @description Whom it concerns, by account id */
+                account?: number;
+                /** @description `next_cursor` of the page before */
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of messages */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "kQ3vX0cYw2mJm0l8s5q7Fg",
+                     *           "channel": "mail",
+                     *           "template": "reset",
+                     *           "account_id": 1,
+                     *           "status": "queued",
+                     *           "attempts": 1,
+                     *           "created_at": "2026-01-15T10:00:00.000Z",
+                     *           "next_attempt_at": "2026-01-15T10:01:00.000Z",
+                     *           "expires_at": "2026-01-15T11:00:00.000Z",
+                     *           "sent_at": null
+                     *         }
+                     *       ],
+                     *       "next_cursor": null
+                     *     }
+                     */
+                    "application/json": {
+                        items: components["schemas"]["OutboxMessage"][];
+                        next_cursor: string | null;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Validation failed */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `token_missing`: Token is missing; `authorization_header_malformed`: Invalid authorization header format; `invalid_token`: Token validation failed; `token_expired`: Token validation failed; `invalid_customer`: Invalid customer */
+            401: {
+                headers: {
+                    /** @description The challenge of RFC 6750, with `error` if a token was sent */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Unauthorized; `https_required`: HTTPS required */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Internal server error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Service unavailable; `misconfigured`: Service misconfigured */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resendOutboxMessage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /** @example {} */
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description The message, which waits again */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "kQ3vX0cYw2mJm0l8s5q7Fg",
+                     *       "channel": "mail",
+                     *       "template": "reset",
+                     *       "account_id": 1,
+                     *       "status": "queued",
+                     *       "attempts": 0,
+                     *       "created_at": "2026-01-15T10:00:00.000Z",
+                     *       "next_attempt_at": "2026-01-15T10:01:00.000Z",
+                     *       "expires_at": "2026-01-15T11:00:00.000Z",
+                     *       "sent_at": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["OutboxMessage"];
+                };
+            };
+            /** @description `malformed_json`: Malformed JSON; `input_missing`: No input data provided; `validation_failed`: Validation failed */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `token_missing`: Token is missing; `authorization_header_malformed`: Invalid authorization header format; `invalid_token`: Token validation failed; `token_expired`: Token validation failed; `invalid_customer`: Invalid customer */
+            401: {
+                headers: {
+                    /** @description The challenge of RFC 6750, with `error` if a token was sent */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `csrf_failed`: Cross-site request refused; `forbidden`: Unauthorized; `https_required`: HTTPS required */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `message_not_found`: Message not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: Request timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `message_not_resendable`: Message cannot be sent again */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large`: Payload too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: Unsupported media type */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
