@@ -4,6 +4,9 @@ import { sqlText } from './database.ts'
 /** How long the operator has to pass the token on, and the person to choose a password with it. */
 const RESET_TOKEN_SECONDS = 3600
 
+/** As long as the API lets the name of a mechanic be. */
+const MAX_MECHANIC_NAME = 100
+
 export type StaffRole = 'admin' | 'mechanic'
 
 export type StaffAccount = {
@@ -32,14 +35,28 @@ export function createAccountStatements(account: StaffAccount, reset: ResetToken
     'INSERT INTO accounts (role, email, email_canonical, first_name, last_name, created_at, updated_at) ' +
       `VALUES (${sqlText(account.role)}, ${emails}, ${names}, ${reset.createdAt}, ${reset.createdAt})`,
     insertTokenStatement(account.canonicalEmail, reset),
+    ...(account.role === 'mechanic' ? tieMechanicStatements(account, reset.createdAt) : []),
     recordActionStatement('account.created', account.canonicalEmail, reset.createdAt),
   ]
 }
 
-/** Only the newest token of an account is good. */
+/** A mechanic's account belongs to the mechanic of the shop who has its address, or to a new one. */
+function tieMechanicStatements(account: StaffAccount, now: number): string[] {
+  const name = [...`${account.firstName} ${account.lastName}`].slice(0, MAX_MECHANIC_NAME).join('')
+  const texts = [name, account.email, account.canonicalEmail].map(sqlText).join(', ')
+  return [
+    'INSERT INTO mechanics (name, email, email_canonical, created_at, updated_at) ' +
+      `VALUES (${texts}, ${now}, ${now}) ON CONFLICT (email_canonical) DO NOTHING`,
+    `UPDATE mechanics SET account_id = ${idOf(account.canonicalEmail)} ` +
+      `WHERE email_canonical = ${sqlText(account.canonicalEmail)} AND account_id IS NULL`,
+  ]
+}
+
+/** Only the newest link of an account is good, whoever made the older ones. */
 export function requestResetStatements(canonicalEmail: string, reset: ResetToken): string[] {
   return [
-    `DELETE FROM link_tokens WHERE purpose = 'password_reset' AND account_id = ${idOf(canonicalEmail)}`,
+    "DELETE FROM link_tokens WHERE purpose IN ('password_reset', 'invitation') " +
+      `AND account_id = ${idOf(canonicalEmail)}`,
     insertTokenStatement(canonicalEmail, reset),
     recordActionStatement('account.reset_requested', canonicalEmail, reset.createdAt),
   ]

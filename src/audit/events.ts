@@ -9,7 +9,11 @@ interface EventDetails {
   'account.unlocked': { readonly by: 'operator'; readonly at: number }
   'account.password_removed': { readonly by: 'operator'; readonly at: number }
   'account.signed_out': { readonly by: 'operator'; readonly at: number }
-  'account.deleted': Record<never, never>
+  'account.deleted': { readonly role: string }
+  'account.invited': { readonly role: string; readonly again: boolean }
+  'account.role_changed': { readonly from: string; readonly to: string }
+  'account.status_changed': { readonly from: string; readonly to: string }
+  'invitation.accepted': Record<never, never>
   'sign_in.succeeded': { readonly methods: readonly string[] }
   'sign_in.failed': Record<never, never>
   'session.stepped_up': { readonly methods: readonly string[] }
@@ -18,7 +22,7 @@ interface EventDetails {
   'refresh_token.reused': { readonly counter: number; readonly expected: number }
   'session.ended':
     | { readonly by: 'logout' | 'limit' | 'throttle' }
-    | { readonly by: 'owner' | 'replacement'; readonly ended: string }
+    | { readonly by: 'owner' | 'replacement' | 'admin'; readonly ended: string }
   'device.added': { readonly device_id: string }
   'device.renamed': { readonly device_id: string }
   'device.forgotten': { readonly device_id: string }
@@ -56,6 +60,7 @@ interface EventDetails {
   'ticket.part_added': { readonly ticket_id: number; readonly item_id: number; readonly quantity: number }
   'ticket.part_removed': { readonly ticket_id: number; readonly item_id: number }
   'mechanic.created': { readonly mechanic_id: number }
+  'mechanic.tied': { readonly mechanic_id: number }
   'mechanic.updated': { readonly mechanic_id: number; readonly fields: readonly string[] }
   'mechanic.deleted': { readonly mechanic_id: number }
   'inventory.created': { readonly item_id: number }

@@ -1,5 +1,5 @@
 /** The mechanics of the shop. */
-import { and, eq, gt, type SQL, sql } from 'drizzle-orm'
+import { and, eq, gt, isNull, type SQL, sql } from 'drizzle-orm'
 import type { Database } from '../platform/database.ts'
 import { mechanics } from './tables.ts'
 
@@ -43,18 +43,20 @@ export function reserveMechanicId(db: Database, emailCanonical: string) {
 
 export interface NewMechanic extends MechanicRow {
   readonly emailCanonical: string
+  /** Whose account this mechanic signs in with; left out for nobody's. */
+  readonly accountId?: number
 }
 
-/** Inserts a mechanic under a reserved id, unless the e-mail address has been taken meanwhile. */
-export function insertMechanic(db: Database, mechanic: NewMechanic, now: number) {
+/** Inserts a mechanic under a reserved id, unless the e-mail address has been taken meanwhile or a condition does not hold. */
+export function insertMechanic(db: Database, mechanic: NewMechanic, now: number, when: SQL = sql`true`) {
   // Every column of the table, in its order.
   return db.insert(mechanics).select(sql`
     SELECT ${mechanic.id}, ${mechanic.name}, ${mechanic.email}, ${mechanic.emailCanonical}, ${mechanic.phone},
-      ${mechanic.salaryCents}, ${now}, ${now}
-    WHERE ${isEmailFree(mechanic.emailCanonical)}`)
+      ${mechanic.salaryCents}, ${now}, ${now}, ${mechanic.accountId ?? null}
+    WHERE ${isEmailFree(mechanic.emailCanonical)} AND ${when}`)
 }
 
-export type MechanicChanges = Partial<Omit<NewMechanic, 'id'>>
+export type MechanicChanges = Partial<Omit<NewMechanic, 'id' | 'accountId'>>
 
 /** Changes a mechanic; no row when another one holds the new e-mail address. */
 export function updateMechanic(db: Database, id: number, changes: MechanicChanges, now: number) {
@@ -71,12 +73,34 @@ export function updateMechanic(db: Database, id: number, changes: MechanicChange
     .returning(mechanicColumns)
 }
 
-/** Deletes a mechanic; the tickets lose only the assignment. */
-export function deleteMechanic(db: Database, id: number) {
-  return db.delete(mechanics).where(eq(mechanics.id, id))
+/** Makes an account that of a mechanic who has none, under a condition. */
+export function tieMechanic(db: Database, id: number, accountId: number, now: number, when: SQL) {
+  return db
+    .update(mechanics)
+    .set({ accountId, updatedAt: now })
+    .where(and(eq(mechanics.id, id), isNull(mechanics.accountId), when))
 }
 
-function isEmailFree(emailCanonical: string, butFor: SQL = sql``): SQL {
+/** The mechanic and whose account it is: by id, or by address of mail. */
+export function findTie(db: Database, by: { readonly id: number } | { readonly emailCanonical: string }) {
+  return db
+    .select({ id: mechanics.id, accountId: mechanics.accountId })
+    .from(mechanics)
+    .where('id' in by ? eq(mechanics.id, by.id) : eq(mechanics.emailCanonical, by.emailCanonical))
+}
+
+/** The mechanic exists and has no account. */
+export function isUntied(id: number): SQL {
+  return sql`EXISTS (SELECT 1 FROM ${mechanics} AS untied WHERE untied.id = ${id} AND untied.account_id IS NULL)`
+}
+
+/** Deletes a mechanic who has no account; the tickets lose only the assignment. */
+export function deleteMechanic(db: Database, id: number) {
+  return db.delete(mechanics).where(and(eq(mechanics.id, id), isNull(mechanics.accountId)))
+}
+
+/** No mechanic has the address of mail. */
+export function isEmailFree(emailCanonical: string, butFor: SQL = sql``): SQL {
   return sql`NOT EXISTS (
     SELECT 1 FROM ${mechanics} AS other WHERE other.email_canonical = ${emailCanonical} ${butFor})`
 }

@@ -56,7 +56,7 @@ const add = createRoute({
   tags: ['Mechanics'],
   summary: 'Add a mechanic',
   description:
-    'One mechanic per e-mail address, however it is spelled. The mechanic’s account is something else.',
+    'One mechanic per e-mail address, however it is spelled. Who is to sign in as well is invited at /admin/accounts.',
   security: bearer('mechanics:write'),
   'x-permission': 'mechanics:write',
   middleware: [requireSession({ permission: 'mechanics:write' })] as const,
@@ -208,14 +208,15 @@ const remove = createRoute({
   operationId: 'deleteMechanic',
   tags: ['Mechanics'],
   summary: 'Delete a mechanic for good',
-  description: 'The tickets stay, without the mechanic. The id is never used again.',
+  description:
+    'The tickets stay, without the mechanic. The id is never used again. Who has an account is 409: delete that before, or give it another role.',
   security: bearer('mechanics:write'),
   'x-permission': 'mechanics:write',
   middleware: [requireSession({ permission: 'mechanics:write' }), loadMechanic] as const,
   request: { params: idParam },
   responses: later(() => ({
     200: json(z.object({ message: z.string() }), 'Deleted', { message: 'Mechanic deleted successfully' }),
-    ...problems(...CHANGE_PROBLEMS, 'forbidden', 'mechanic_not_found'),
+    ...problems(...CHANGE_PROBLEMS, 'forbidden', 'mechanic_not_found', 'mechanic_tied'),
   })),
 })
 

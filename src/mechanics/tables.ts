@@ -9,4 +9,6 @@ export const mechanics = sqliteTable('mechanics', {
   salaryCents: integer('salary_cents'),
   createdAt: integer('created_at').notNull(),
   updatedAt: integer('updated_at').notNull(),
+  /** Of the mechanic who signs in; null for whoever does not. */
+  accountId: integer('account_id'),
 })

@@ -81,14 +81,14 @@ export async function changeMechanic(
   return changed
 }
 
-/** @throws Problem `mechanic_not_found`, `unavailable` */
+/** @throws Problem `mechanic_not_found`, `mechanic_tied`, `unavailable` */
 export async function removeMechanic(scope: RequestScope, actor: Actor, id: number): Promise<void> {
   const { db } = scope
   const event = await sign(scope, actor, { event: 'mechanic.deleted', details: { mechanic_id: id } })
-  const [deleted] = await answered(
-    db.batch([deleteMechanic(db, id), insertAuditEvent(db, event, previousChangedOne)]),
+  const [deleted, , [left]] = await answered(
+    db.batch([deleteMechanic(db, id), insertAuditEvent(db, event, previousChangedOne), findMechanic(db, id)]),
   )
-  if (deleted.meta.changes === 0) throw new Problem('mechanic_not_found')
+  if (deleted.meta.changes === 0) throw new Problem(left ? 'mechanic_tied' : 'mechanic_not_found')
 }
 
 function changesOf({ name, email, phone, salary }: MechanicInput): MechanicChanges {

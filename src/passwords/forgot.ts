@@ -57,9 +57,11 @@ export async function requestReset(scope: RequestScope, email: string): Promise<
   const link = {
     tokenHash: await hashToken(token),
     accountId: id,
+    purpose: 'password_reset',
     createdAt: facts.now,
     expiresAt: facts.now + RESET_LINK_SECONDS,
-  }
+    emailCanonical,
+  } as const
   await answered(
     db.batch([
       insertAuditEvent(db, event, isAsked),

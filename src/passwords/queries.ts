@@ -1,10 +1,10 @@
 /** One-time link tokens: only the hash is stored; the last statement of a use deletes them. */
-import { and, eq, lte, type SQL, sql } from 'drizzle-orm'
+import { and, eq, gt, inArray, isNull, lte, or, type SQL, sql } from 'drizzle-orm'
 import { accounts } from '../accounts/tables.ts'
 import type { Database } from '../platform/database.ts'
-import { linkTokens } from './tables.ts'
+import { LINK_PURPOSES, linkTokens } from './tables.ts'
 
-/** The account that a live link token for a password is for. */
+/** The account that a live link token for a password is for, and what kind of link it is. */
 export function findLinkTokenAccount(db: Database, tokenHash: string, now: number) {
   return db
     .select({
@@ -12,14 +12,17 @@ export function findLinkTokenAccount(db: Database, tokenHash: string, now: numbe
       email: accounts.email,
       firstName: accounts.firstName,
       lastName: accounts.lastName,
+      purpose: linkTokens.purpose,
     })
     .from(linkTokens)
     .innerJoin(accounts, eq(accounts.id, linkTokens.accountId))
     .where(
       and(
         eq(linkTokens.tokenHash, tokenHash),
-        eq(linkTokens.purpose, 'password_reset'),
-        sql`${linkTokens.expiresAt} > ${now}`,
+        inArray(linkTokens.purpose, LINK_PURPOSES),
+        gt(linkTokens.expiresAt, now),
+        // A link proves the address that it was sent to, and counts as long as that is the account's.
+        or(isNull(linkTokens.emailCanonical), eq(linkTokens.emailCanonical, accounts.emailCanonical)),
       ),
     )
 }
@@ -27,42 +30,56 @@ export function findLinkTokenAccount(db: Database, tokenHash: string, now: numbe
 /** How long a link that sets a password is good, in seconds. */
 export const RESET_LINK_SECONDS = 3_600
 
+/** The token has not been used and has not expired, and its account still has the address that it was sent to. */
+export function isLiveLinkToken(tokenHash: string, now: number): SQL {
+  return sql`EXISTS (
+    SELECT 1 FROM ${linkTokens} AS live JOIN ${accounts} AS invited ON invited.id = live.account_id
+    WHERE live.token_hash = ${tokenHash} AND live.expires_at > ${now}
+      AND coalesce(live.email_canonical, invited.email_canonical) = invited.email_canonical)`
+}
+
 /** A link token as it is stored. */
-export interface NewLinkToken {
+interface NewLinkToken {
   readonly tokenHash: string
   readonly accountId: number
+  readonly purpose: (typeof LINK_PURPOSES)[number]
   /** Unix seconds. */
   readonly createdAt: number
   readonly expiresAt: number
+  /** The address that it is sent to. */
+  readonly emailCanonical: string
 }
 
-/** Inserts a token for a password under a condition. Older ones go by `consumeLinkTokens` before it: the newest counts. */
-export function insertLinkToken(
-  db: Database,
-  { tokenHash, accountId, createdAt, expiresAt }: NewLinkToken,
-  when: SQL,
-) {
+/** Inserts a link under a condition. Older ones go by `consumeLinkTokens` before it: the newest counts. */
+export function insertLinkToken(db: Database, link: NewLinkToken, when: SQL) {
+  const { tokenHash, accountId, purpose, createdAt, expiresAt, emailCanonical } = link
   // Every column of the table, in its order.
   return db.insert(linkTokens).select(sql`
-    SELECT ${tokenHash}, ${accountId}, 'password_reset', ${createdAt}, ${expiresAt} WHERE ${when}`)
+    SELECT ${tokenHash}, ${accountId}, ${purpose}, ${createdAt}, ${expiresAt}, ${emailCanonical} WHERE ${when}`)
 }
 
-/** The token has not been used and has not expired. */
-export function isLiveLinkToken(tokenHash: string, now: number): SQL {
-  return sql`EXISTS (SELECT 1 FROM ${linkTokens} AS live WHERE live.token_hash = ${tokenHash} AND live.expires_at > ${now})`
+interface PasswordChange {
+  readonly passwordHash: string
+  /** The link came by mail: whoever has it reads what goes to the address. */
+  readonly provesAddress: boolean
 }
 
 /** Sets the password of an account under a condition. */
 export function updatePassword(
   db: Database,
   accountId: number,
-  passwordHash: string,
+  { passwordHash, provesAddress }: PasswordChange,
   now: number,
   when: SQL,
 ) {
   return db
     .update(accounts)
-    .set({ passwordHash, passwordChangedAt: now, updatedAt: now })
+    .set({
+      passwordHash,
+      passwordChangedAt: now,
+      updatedAt: now,
+      ...(provesAddress && { emailVerifiedAt: now }),
+    })
     .where(and(eq(accounts.id, accountId), when))
     .returning({ id: accounts.id })
 }

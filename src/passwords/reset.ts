@@ -1,4 +1,4 @@
-/** Setting a password by a one-time link: single use, no session comes of it, every session ends. */
+/** Setting a password by a one-time link, also the first one by an invitation: single use, no session comes of it, every session ends. */
 import { insertAuditEvent, signAuditEvent } from '../audit/queries.ts'
 import { hashToken } from '../crypto/digest.ts'
 import {
@@ -46,9 +46,10 @@ export async function resetPassword(scope: RequestScope, token: string, password
   if (faults.length > 0) throw new Problem('validation_failed', { errors: { password: faults } })
   const passwordHash = await hashNewPassword(scope, password)
 
+  const isInvitation = account.purpose === 'invitation'
   const isLive = isLiveLinkToken(tokenHash, facts.now)
   const event = await signAuditEvent(scope.keys.auditMac, facts, {
-    event: 'password.reset',
+    event: isInvitation ? 'invitation.accepted' : 'password.reset',
     outcome: 'success',
     actorId: account.id,
     subjectId: account.id,
@@ -63,7 +64,7 @@ export async function resetPassword(scope: RequestScope, token: string, password
   // The token is deleted last: every statement before it holds for exactly one of many parallel uses.
   const [changed, , ended] = await answered(
     db.batch([
-      updatePassword(db, account.id, passwordHash, facts.now, isLive),
+      updatePassword(db, account.id, { passwordHash, provesAddress: isInvitation }, facts.now, isLive),
       insertAuditEvent(db, event, isLive),
       deleteSessionsOf(db, account.id, isLive),
       // The password that was guessed at is gone, and with it what stood against it.

@@ -8,7 +8,7 @@ export const SHOP_PROBLEMS = {
   mechanic_unknown: {
     status: 400,
     title: 'Mechanic not found', // kept
-    explanation: 'One of the `mechanic_ids` in the body names no mechanic.',
+    explanation: 'The `mechanic_id` or one of the `mechanic_ids` in the body names no mechanic.',
   },
   mechanic_email_taken: {
     status: 400,
@@ -67,6 +67,13 @@ export const SHOP_PROBLEMS = {
     status: 404,
     title: 'Service ticket not found', // kept
     explanation: 'No service ticket has this id, or it is not yours.',
+  },
+  mechanic_tied: {
+    status: 409,
+    title: 'Mechanic has an account',
+    detail: 'This mechanic belongs to an account',
+    explanation:
+      'A mechanic has one account at most, and is not deleted while there is one: delete the account before, or give it another role.',
   },
   inventory_name_taken: {
     status: 409,

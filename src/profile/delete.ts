@@ -31,7 +31,7 @@ export async function deleteAccount(
     actorId: actor.account.id,
     subjectId: target.id,
     sessionId: actor.session.id,
-    details: {},
+    details: { role: target.role },
   })
   const [sessions, deleted] = await answered(
     db.batch([

@@ -70,10 +70,26 @@ describe('create', () => {
         purpose: 'password_reset',
         created_at: NOW,
         expires_at: NOW + 3600,
+        email_canonical: null,
       },
     ])
     expect(rows('SELECT event, account_id FROM operator_actions')).toEqual([
       { event: 'account.created', account_id: 1 },
+    ])
+  })
+
+  it('ties a mechanic to the one of the shop with the address, or to a new one', () => {
+    database.exec(
+      "INSERT INTO mechanics (name, email, email_canonical, created_at, updated_at) VALUES ('Crew', 'a@shop.test', 'a@shop.test', 1, 1)",
+    )
+    for (const email of ['a@shop.test', 'b@shop.test']) {
+      const account = { ...staff, role: 'mechanic' as const, email, canonicalEmail: email }
+      batch(createAccountStatements(account, makeResetToken(NOW)))
+    }
+    batch(createAccountStatements(staff, makeResetToken(NOW)))
+    expect(rows('SELECT name, email, account_id FROM mechanics ORDER BY id')).toEqual([
+      { name: 'Crew', email: 'a@shop.test', account_id: 1 },
+      { name: `${staff.firstName} Admin`, email: 'b@shop.test', account_id: 2 },
     ])
   })
 
