@@ -15,6 +15,7 @@ const FEATURES = [
   'profile',
   'customers',
   'mechanics',
+  'admin',
   'inventory',
   'service-tickets',
   'web',

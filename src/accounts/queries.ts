@@ -186,16 +186,21 @@ export function countCustomers(db: Database, filter: CustomerFilter) {
   return db.select({ total: sql<number>`count(*)` }).from(accounts).where(customersMatching(filter))
 }
 
-/** `instr` takes the search text literally; LIKE would give `%` and `_` a meaning and cap its length. */
 function customersMatching({ search, emailCanonical }: CustomerFilter) {
-  // SQLite's lower() folds A–Z only; the text must be folded alike or "É" would never be found.
-  const needle = search?.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
-  const contains = (column: SQL) => sql`instr(lower(${column}), ${needle}) > 0`
   return and(
     isCustomer,
     emailCanonical === undefined ? undefined : eq(accounts.emailCanonical, emailCanonical),
-    needle === undefined
-      ? undefined
-      : sql`(${contains(sql`${accounts.firstName} || ' ' || ${accounts.lastName}`)} OR ${contains(sql`${accounts.email}`)})`,
+    search === undefined ? undefined : namesContain(search),
   )
+}
+
+/**
+ * The text is in the whole name or in the address of mail, whatever the case of A–Z. `instr` takes it literally; LIKE
+ * would give `%` and `_` a meaning and cap its length.
+ */
+export function namesContain(search: string): SQL {
+  // SQLite's lower() folds A–Z only; the text must be folded alike or "É" would never be found.
+  const needle = search.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
+  const contains = (column: SQL) => sql`instr(lower(${column}), ${needle}) > 0`
+  return sql`(${contains(sql`${accounts.firstName} || ' ' || ${accounts.lastName}`)} OR ${contains(sql`${accounts.email}`)})`
 }

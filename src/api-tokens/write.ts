@@ -3,11 +3,11 @@
 import type { Permission } from '../access/roles.ts'
 import { insertAuditEvent, signAuditEvent } from '../audit/queries.ts'
 import { answered, previousChangedOne } from '../platform/database.ts'
-import { Problem, reauthenticationRequired } from '../platform/problem.ts'
+import { Problem } from '../platform/problem.ts'
 import type { RequestScope } from '../platform/request-scope.ts'
 import type { Actor } from '../sessions/guard.ts'
 import { findSession, isLiveSession } from '../sessions/queries.ts'
-import { isFresh } from '../sign-in/freshness.ts'
+import { requireRecentSignIn } from '../sign-in/freshness.ts'
 import { deleteApiToken, insertApiToken, type ListedApiToken } from './queries.ts'
 import { issueApiToken } from './token.ts'
 
@@ -31,13 +31,8 @@ export async function createApiToken(
   actor: Actor,
   wanted: WantedToken,
 ): Promise<{ token: string; row: ListedApiToken }> {
-  const { db, facts, settings } = scope
-  if (!isFresh(actor.session, settings.freshAuthSeconds, facts.now)) {
-    throw reauthenticationRequired(
-      settings.freshAuthSeconds,
-      'Sign in again, or confirm your password at /auth/step-up',
-    )
-  }
+  const { db, facts } = scope
+  requireRecentSignIn(scope, actor)
   const { token, id, tokenHash } = await issueApiToken()
   const expiresAt = facts.now + wanted.expiresInDays * DAY_SECONDS
   const row = { id, name: wanted.name, scopes: JSON.stringify(wanted.scopes), expiresAt }

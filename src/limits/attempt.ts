@@ -62,17 +62,22 @@ export function sessionSubject(sessionId: string, accountId: number): SQL {
 /** Unix seconds at this moment: waits begin when an attempt ends, not when its request came. */
 const clock = () => Math.floor(Date.now() / 1000)
 
-/** An attempt of a subject, which is what `Attempt.subject` says. */
-export function beginAttempt(scope: RequestScope, limit: LimitName, subject: SQL): Attempt {
+/** An attempt of a subject, which is what `Attempt.subject` says; counted by client address as well, or by whom else is said. */
+export function beginAttempt(
+  scope: RequestScope,
+  limit: LimitName,
+  subject: SQL,
+  address = addressOf(limit, scope),
+): Attempt {
   const rule = windowRule(limit, scope.settings)
   return {
     id: randomId(),
     subject,
     rule: limit === 'password' ? sessionRule(scope.settings) : accountRule(scope.settings),
     deviceRule: deviceRule(scope.settings),
-    near: rule && { address: addressOf(limit, scope), rule },
-    // Neither is an attempt that could fail or succeed: each that gets here counts.
-    countsAlways: limit === 'register' || limit === 'forgot',
+    near: rule && { address, rule },
+    // None of these is an attempt that could fail or succeed: each that gets here counts.
+    countsAlways: limit === 'register' || limit === 'forgot' || limit === 'invite',
     now: clock(),
   }
 }

@@ -5,7 +5,7 @@
 import type { Settings } from '../platform/settings.ts'
 
 /** The limits that a route can name. */
-export type LimitName = 'login' | 'register' | 'refresh' | 'reset' | 'forgot' | 'password'
+export type LimitName = 'login' | 'register' | 'refresh' | 'reset' | 'forgot' | 'password' | 'invite'
 
 /** Consecutive failures: so many are free, then there is a wait before each further attempt. */
 export interface FailureRule {
@@ -25,6 +25,9 @@ export const PLACE_SECONDS = 30
 
 /** So many wrong passwords in a row end the session in which they were sent. */
 export const SESSION_MAX_FAILURES = 20
+
+/** So many invitations a minute can come from one admin: each is a mail to somebody. */
+export const INVITATIONS_PER_MINUTE = 10
 
 /** What the binding allows in a minute; wrangler.toml says so, too, and a test compares. */
 export const RING_REQUESTS = 30
@@ -50,9 +53,10 @@ export function deviceRule({ deviceMaxFailures }: Settings): FailureRule {
   return { free: deviceMaxFailures, waits: [] }
 }
 
-/** What of an address is counted by the database; undefined where the ring alone counts. */
+/** What of an address, or of an admin who invites, is counted by the database; undefined where the ring alone counts. */
 export function windowRule(limit: LimitName, settings: Settings): WindowRule | undefined {
   if (limit === 'register') return { limit: settings.registrationsPerMinute, seconds: 60 }
+  if (limit === 'invite') return { limit: INVITATIONS_PER_MINUTE, seconds: 60 }
   if (limit === 'refresh' || limit === 'password') return undefined
   return { limit: settings.signInAddressFailures, seconds: settings.signInAddressSeconds }
 }

@@ -55,7 +55,7 @@ export const ACCESS_PROBLEMS = {
     detail:
       'Sign in again, confirm your password at /auth/step-up, or send it as current_password in the same request',
     explanation:
-      'Changing a password or an e-mail address and deleting an account need a recent sign-in or the current password. Making an API token needs a recent sign-in or step-up.',
+      'Changing a password or an e-mail address and deleting an account need a recent sign-in or the current password. Making an API token and changing other people’s accounts need a recent sign-in or step-up.',
   },
   forbidden: {
     status: 403,

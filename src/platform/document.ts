@@ -29,7 +29,7 @@ const TAGS = [
   { name: 'Profile', description: 'The own account, whatever the role' },
   { name: 'Passwords', description: 'Setting a password without a session' },
   { name: 'Service tickets', description: 'What the shop does for its customers' },
-  { name: 'Accounts', description: 'Who may do what, for admins' },
+  { name: 'Accounts', description: 'Staff, roles and access, for admins' },
   { name: 'Mechanics', description: 'Who works in the shop' },
   { name: 'Inventory', description: 'What the shop sells' },
   { name: 'Outbox', description: 'Mail and SMS on their way, for admins; not what they say' },

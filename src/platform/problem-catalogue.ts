@@ -75,6 +75,11 @@ export const PROBLEMS = {
     title: 'Customer not found', // kept
     explanation: 'No customer has this id.',
   },
+  account_not_found: {
+    status: 404,
+    title: 'Account not found',
+    explanation: 'No account has this id. GET /admin/accounts lists the ones there are.',
+  },
   session_not_found: {
     status: 404,
     title: 'Session not found',
@@ -123,6 +128,13 @@ export const PROBLEMS = {
     detail: 'It has been sent, is being sent, or what it says has expired',
     explanation:
       'Only a message that has not been sent can be sent again, and only while its link or code is good: what it said is wiped then.',
+  },
+  last_admin_protected: {
+    status: 409,
+    title: 'Last active admin',
+    detail: 'No active admin would be left',
+    explanation:
+      'The last active admin cannot be demoted, suspended or deleted. Who has been invited and has not chosen a password yet does not count.',
   },
   payload_too_large: {
     status: 413,

@@ -65,6 +65,18 @@ export async function requireFreshness(
 }
 
 /**
+ * Requires the proof before this request, where the body has no room for a password.
+ * @throws Problem `reauthentication_required`
+ */
+export function requireRecentSignIn({ settings, facts }: RequestScope, { session }: Actor): void {
+  if (isFresh(session, settings.freshAuthSeconds, facts.now)) return
+  throw reauthenticationRequired(
+    settings.freshAuthSeconds,
+    'Sign in again, or confirm your password at /auth/step-up',
+  )
+}
+
+/**
  * Why a change did not hold although it was allowed when the request began: its session has ended, or
  * the password that proved it was changed, or hashed anew, meanwhile.
  */

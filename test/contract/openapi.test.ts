@@ -16,6 +16,7 @@ import {
   ORIGIN,
   registration,
   send,
+  uniqueEmail,
 } from '../support/client.ts'
 import { mailProvider, unsentMessageOf } from '../support/mail-provider.ts'
 import {
@@ -259,6 +260,7 @@ describe('answers', () => {
     const john = await customer()
     const mike = await mechanic()
     const boss = await admin()
+    const victim = await customer()
     const credentials = { email: john.email, password: john.password }
     const ticket = {
       customer_id: john.id,
@@ -304,6 +306,20 @@ describe('answers', () => {
       ['/auth/me', 'get', await caller(made.body.token).get('/auth/me')],
       ['/auth/introspect', 'post', await boss.post('/auth/introspect', { token: made.body.token })],
       ['/auth/introspect', 'post', await boss.post('/auth/introspect', { token: 'x' })],
+      [
+        '/admin/accounts',
+        'post',
+        await boss.post('/admin/accounts', { email: uniqueEmail(), role: 'admin' }),
+      ],
+      ['/admin/accounts', 'get', await boss.get('/admin/accounts?limit=1')],
+      ['/admin/accounts/{id}', 'get', await boss.get(`/admin/accounts/${mike.id}`)],
+      ['/admin/accounts/{id}', 'patch', await boss.patch(`/admin/accounts/${victim.id}`, { role: 'admin' })],
+      [
+        '/admin/accounts/{id}/revoke-sessions',
+        'post',
+        await boss.post(`/admin/accounts/${victim.id}/revoke-sessions`),
+      ],
+      ['/admin/accounts/{id}', 'delete', await boss.delete(`/admin/accounts/${victim.id}`)],
       ['/admin/access/explain', 'post', await boss.post('/admin/access/explain', question('/nowhere'))],
       ['/admin/access/explain', 'post', await boss.post('/admin/access/explain', question('/customers/1'))],
       ['/auth/tokens/{id}', 'delete', await john.delete(`/auth/tokens/${made.body.id}`)],
@@ -386,6 +402,7 @@ const CREATE = [
   'POST /inventory/bulk',
   'POST /service-tickets',
   'POST /auth/tokens',
+  'POST /admin/accounts',
 ]
 
 /** Names in an answer that its schema does not list. */

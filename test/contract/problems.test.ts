@@ -72,6 +72,7 @@ const PROVOCATIONS: Record<ProblemCode, () => Promise<Answer>> = {
   email_taken: () => anonymous().post('/customers', registration({ email: john.email.toUpperCase() })),
   link_token_invalid: () =>
     anonymous().post('/auth/password/reset', { token: 'x', password: 'torque-wrench-43' }),
+  account_not_found: () => boss.get('/admin/accounts/999999'),
   account_unknown: () =>
     boss.post('/admin/access/explain', { account_id: 999_999, method: 'GET', path: '/' }),
   customer_unknown: () => mike.post('/service-tickets', { ...ticket(), customer_id: boss.id }),
@@ -119,6 +120,11 @@ const PROVOCATIONS: Record<ProblemCode, () => Promise<Answer>> = {
     await mike.post('/inventory', { name: 'Oil filter', price: 9.5 })
     return mike.post('/inventory', { name: 'Oil filter', price: 9.5 })
   },
+  mechanic_tied: async () => {
+    const invited = await boss.post('/admin/accounts', { email: uniqueEmail(), role: 'mechanic' })
+    return boss.delete(`/mechanics/${invited.body.mechanic_id}`)
+  },
+  last_admin_protected: () => boss.patch(`/admin/accounts/${boss.id}`, { role: 'mechanic' }),
   mechanic_not_found: () => mike.get('/mechanics/999999'),
   order_invalid: () => mike.get('/mechanics/by-workload?order=up'),
   token_missing: () => anonymous().get('/auth/me'),
@@ -219,6 +225,7 @@ async function withBrokenSigning<T>(act: () => Promise<T>): Promise<T> {
 }
 
 const CATALOGUE = `
+account_not_found 404 Account not found
 account_suspended 403 Account suspended
 account_unknown 400 Account not found
 api_token_limit_reached 409 Too many API tokens
@@ -240,12 +247,14 @@ invalid_token 401 Token validation failed
 inventory_item_not_found 404 Inventory item not found
 inventory_item_unknown 400 Inventory item not found
 inventory_name_taken 409 Inventory item with this name already exists
+last_admin_protected 409 Last active admin
 link_token_invalid 400 Link not valid
 malformed_json 400 Malformed JSON
 mechanic_already_assigned 400 Mechanic already assigned to this service ticket
 mechanic_email_taken 400 Email already associated with another mechanic
 mechanic_not_assigned 400 Mechanic is not assigned to this service ticket
 mechanic_not_found 404 Mechanic not found
+mechanic_tied 409 Mechanic has an account
 mechanic_unknown 400 Mechanic not found
 message_not_found 404 Message not found
 message_not_resendable 409 Message cannot be sent again

@@ -31,12 +31,18 @@ const MAY_SCAN: Record<string, RegExp> = {
     /order by "outbox_messages"."number" desc/,
   'a shop has few mechanics, and by-workload sorts them all': /from "mechanics"/,
   'staff page through all tickets by their primary key, newest first': /order by "service_tickets"."id" desc/,
+  'admins page through all accounts in the order of a key, and search in every name':
+    /as "has_password"(?!.*'suspended').* order by "accounts"\."(?:id|email_canonical)" (?:asc|desc) limit/,
 }
 
 beforeAll(async () => {
   john = await customer()
   boss = await admin()
   statements.clear()
+  await administerAccounts()
+})
+
+beforeAll(async () => {
   const items = [
     { name: 'Oil filter', price: 9.5 },
     { name: 'Brake pads', price: 49.9, quantity: 4 },
@@ -127,6 +133,41 @@ beforeAll(async () => {
   passTime(500 * 86_400)
   await seal(rotated)
 }, 60_000)
+
+async function administerAccounts(): Promise<void> {
+  const filters = [
+    '',
+    'role=admin',
+    'status=suspended',
+    'status=active',
+    'search=o',
+    'role=mechanic&status=suspended',
+  ]
+  for (const filter of filters) {
+    for (const sortBy of ['id', 'email']) {
+      const list = `/admin/accounts?${filter}&sort_by=${sortBy}&limit=1`
+      const { next_cursor } = (await boss.get(list)).body
+      if (next_cursor) await boss.get(`${list}&cursor=${next_cursor}`)
+    }
+  }
+  await boss.post('/mechanics', { name: 'Crew', email: 'crew@shop.example' })
+  const invited: number[] = []
+  for (const [email, role] of [
+    ['new@shop.example', 'mechanic'],
+    ['crew@shop.example', 'mechanic'],
+    ['chef@shop.example', 'admin'],
+    ['chef@shop.example', 'admin'],
+  ])
+    invited.push((await boss.post('/admin/accounts', { email, role })).body.id)
+  for (const id of invited) {
+    const path = `/admin/accounts/${id}`
+    await boss.get(path)
+    await boss.patch(path, { role: 'customer' })
+    await boss.patch(path, { role: 'mechanic', status: 'suspended' })
+    await boss.post(`${path}/revoke-sessions`)
+    await boss.delete(path)
+  }
+}
 
 describe('the statements of a working day and of the cron', () => {
   it('are all here', () => {

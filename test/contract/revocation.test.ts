@@ -1,11 +1,12 @@
 /** The revocation contract: every line for access token, refresh token and cookies, in three states of KV. */
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { forgetMarks } from '../../src/sessions/blacklist.ts'
 import { MAX_SESSIONS } from '../../src/sessions/queries.ts'
 import { REFRESH_GRACE_SECONDS } from '../../src/sessions/refresh.ts'
 import { browser } from '../support/browser.ts'
 import {
   type Answer,
+  admin,
   anonymous,
   caller,
   customer,
@@ -88,6 +89,15 @@ async function currentIn(
   return items.find(({ current }: { current: boolean }) => current).id
 }
 
+let boss: Person
+
+beforeAll(async () => {
+  boss = await admin()
+})
+
+/** Other tests have moved the clock. */
+const freshAdmin = () => signedIn(boss.email, boss.password)
+
 /** What ends the victim's session; `owner` is another session of the same account. */
 const ACTIONS: Record<RevocationName, (victim: Holder, owner: Person) => Promise<unknown>> = {
   logout: (victim) => victim.post('/auth/logout'),
@@ -131,6 +141,14 @@ const ACTIONS: Record<RevocationName, (victim: Holder, owner: Person) => Promise
     await sql("UPDATE accounts SET status = 'suspended' WHERE id = ?", id)
     await sql("UPDATE accounts SET status = 'active' WHERE id = ?", id)
   },
+  roleByAdmin: async (_, { id }) => (await freshAdmin()).patch(`/admin/accounts/${id}`, { role: 'mechanic' }),
+  suspensionByAdmin: async (_, { id }) => {
+    const boss = await freshAdmin()
+    await boss.patch(`/admin/accounts/${id}`, { status: 'suspended' })
+    await boss.patch(`/admin/accounts/${id}`, { status: 'active' })
+  },
+  endByAdmin: async (_, { id }) => (await freshAdmin()).post(`/admin/accounts/${id}/revoke-sessions`),
+  deletionByAdmin: async (_, { id }) => (await freshAdmin()).delete(`/admin/accounts/${id}`),
   deletion: (_, owner) => owner.delete(`/customers/${owner.id}`),
 }
 

@@ -64,6 +64,7 @@ describe('docs/security.md', () => {
       expect(rowOf('patience with who sends mail or SMS')?.[1]).toBe(
         `${constant(path, 'SEND_WITHIN_MS') / 1000} s`,
       )
+    expect(rowOf('invitation')?.[1]).toBe(`${constant('src/admin/invite.ts', 'INVITATION_SECONDS')} s`)
     const [, fresh] =
       /FRESH_AUTH_SECONDS: wholeNumber\(0, 86_400, (\d+)\)/.exec(read('src/platform/settings.ts')) ?? []
     expect(rowOf('fresh sign-in, by default')?.[1]).toBe(`${fresh} s`)
@@ -97,6 +98,8 @@ describe('docs/security.md', () => {
     expect(limitOf('`SIGN_IN_WAIT_MINUTES`')).toBe(`${fallback('SIGN_IN_WAIT_MINUTES')} min`)
     const policy = 'src/limits/policy.ts'
     expect(limitOf('`SESSION_MAX_FAILURES`')).toBe(String(constant(policy, 'SESSION_MAX_FAILURES')))
+    const invitations = constant(policy, 'INVITATIONS_PER_MINUTE')
+    expect(limitOf('`INVITATIONS_PER_MINUTE`')).toBe(`${invitations} in 60 s`)
     expect(limitOf('`PLACE_SECONDS`')).toBe(`${constant(policy, 'PLACE_SECONDS')} s`)
     const ring = `${constant(policy, 'RING_REQUESTS')} in ${constant(policy, 'RING_SECONDS')} s`
     expect(limitOf('`SIGN_IN_RING`')).toBe(ring)

@@ -81,6 +81,9 @@ describe('an ordinary request', () => {
     ['/customers', () => boss, 2],
     ['/customers/{another id}', () => boss, 2],
     ['/service-tickets?status=open&limit=5', () => worker, 2],
+    ['/admin/accounts', () => boss, 2],
+    ['/admin/accounts?search=e&sort_by=email&status=active', () => boss, 2],
+    ['/admin/accounts/{another id}', () => boss, 2],
     ['/inventory', () => john, 2],
     ['/inventory/1', () => john, 2],
     ['/mechanics', () => worker, 2],
@@ -209,6 +212,24 @@ describe('requests that change something', () => {
       const { answer, d1 } = await costOf(ask)
       expect([what, answer.status, d1]).toEqual([what, 200, 3])
     }
+  })
+
+  it('what is done to an account costs three D1 calls, an invitation four, and ending sessions a KV write each', async () => {
+    const invitation = { email: uniqueEmail('invited'), role: 'admin' }
+    const invited = await costOf(() => boss.post('/admin/accounts', invitation))
+    expect([invited.answer.status, invited.work]).toEqual([201, []])
+    // Its mail leaves beside the answer, and is leased and marked in two calls of its own.
+    expect(invited.d1).toBeGreaterThanOrEqual(4)
+    expect(invited.d1).toBeLessThanOrEqual(6)
+    const person = await customer()
+    const path = `/admin/accounts/${person.id}`
+    const ended = await costOf(() => boss.post(`${path}/revoke-sessions`))
+    expect([ended.answer.body.revoked, ended.d1, ended.kvWrites]).toEqual([1, 3, 1])
+    await signedIn(person.email, person.password)
+    const suspended = await costOf(() => boss.patch(path, { status: 'suspended' }))
+    expect([suspended.answer.status, suspended.d1, suspended.kvWrites]).toEqual([200, 3, 1])
+    const deleted = await costOf(() => boss.delete(path))
+    expect([deleted.answer.status, deleted.d1, deleted.kvWrites]).toEqual([200, 3, 0])
   })
 
   it('logout costs two D1 calls and one KV write', async () => {

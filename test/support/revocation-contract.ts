@@ -82,6 +82,30 @@ export const REVOCATIONS = {
     ends: 'every session',
     answer: 'invalid_token',
   },
+  roleByAdmin: {
+    what: 'An admin changes the role',
+    by: '`PATCH /admin/accounts/{id}`',
+    ends: 'every session',
+    answer: 'invalid_token',
+  },
+  suspensionByAdmin: {
+    what: 'An admin suspends the account; lifting it revives nothing',
+    by: '`PATCH /admin/accounts/{id}`',
+    ends: 'every session',
+    answer: 'invalid_token',
+  },
+  endByAdmin: {
+    what: 'An admin signs the account out',
+    by: '`POST /admin/accounts/{id}/revoke-sessions`',
+    ends: 'every session',
+    answer: 'invalid_token',
+  },
+  deletionByAdmin: {
+    what: 'An admin deletes the account',
+    by: '`DELETE /admin/accounts/{id}`',
+    ends: 'every session',
+    answer: 'invalid_customer',
+  },
   deletion: {
     what: 'Deletion of the account',
     by: '`DELETE /customers/{id}`',

@@ -69,6 +69,12 @@ const MATRIX: Record<string, Statuses> = {
   'GET /service-tickets': [401, 200, 200, 200, 200, 401, 200],
   'GET /service-tickets/{id}': [401, 200, 404, 200, 200, 401, 200],
   'PUT /service-tickets/{id}': [401, 403, 403, 200, 200, 401, 403],
+  'GET /admin/accounts': [401, 403, 403, 403, 200, 401, 403],
+  'POST /admin/accounts': [401, 403, 403, 403, 201, 401, 403],
+  'GET /admin/accounts/{id}': [401, 403, 403, 403, 200, 401, 403],
+  'PATCH /admin/accounts/{id}': [401, 403, 403, 403, 200, 401, 403],
+  'DELETE /admin/accounts/{id}': [401, 403, 403, 403, 200, 401, 403],
+  'POST /admin/accounts/{id}/revoke-sessions': [401, 403, 403, 403, 200, 401, 403],
   'POST /admin/access/explain': [401, 403, 403, 403, 200, 401, 403],
   'GET /admin/audit-events': [401, 403, 403, 403, 200, 401, 403],
   'GET /admin/audit-events/export': [401, 403, 403, 403, 200, 401, 403],
@@ -148,6 +154,8 @@ const BODIES: Record<string, (person: Person | undefined) => unknown> = {
   'POST /auth/password/forgot': (person) => ({ email: (person ?? john).email }),
   'POST /auth/step-up': (person) => ({ password: (person ?? john).password }),
   'POST /auth/tokens': () => ({ name: 'Till', scopes: ['profile:read'], expires_in_days: 1 }),
+  'POST /admin/accounts': () => ({ email: uniqueEmail('invited'), role: 'admin' }),
+  'PATCH /admin/accounts/{id}': () => ({ status: 'suspended' }),
   'POST /admin/access/explain': () => ({ account_id: john.id, method: 'GET', path: '/customers' }),
   'POST /auth/introspect': () => ({ token: 'never-issued' }),
   'POST /auth/refresh': () => ({ refresh_token: 'never-issued' }),
@@ -214,6 +222,8 @@ async function callAs(column: Column, operation: string): Promise<Answer> {
     id = (await mike.post('/service-tickets', newTicket())).body.id
   if (operation === 'DELETE /inventory/{id}') id = (await boss.post('/inventory', newItem())).body.id
   if (operation === 'DELETE /mechanics/{id}') id = (await boss.post('/mechanics', newMechanic())).body.id
+  // What an admin does to an account, to one that nobody here uses.
+  if (pattern.startsWith('/admin/accounts/{id}')) id = (await customer()).id
   if (operation === 'DELETE /auth/sessions' && person && person !== ended && isAlone)
     person = await (column === 'mechanic' ? mechanic() : column === 'admin' ? admin() : customer())
   if (operation === 'POST /auth/logout' && person && person !== ended && isAlone)
