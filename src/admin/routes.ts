@@ -12,6 +12,7 @@ import {
   createRoutes,
   idParam,
   json,
+  later,
   limited,
   problems,
   SESSION_PROBLEMS,
@@ -71,10 +72,10 @@ const list = createRoute({
     'The search text is literal. `next_cursor` continues the list with the same order; it is null on the last page.',
   middleware: [READING] as const,
   request: { query: accountListQuery },
-  responses: {
-    200: json(accountListSchema, 'A page of accounts', { items: [ACCOUNT_EXAMPLE], next_cursor: null }),
+  responses: later(() => ({
+    200: json(accountListSchema(), 'A page of accounts', { items: [ACCOUNT_EXAMPLE], next_cursor: null }),
     ...problems(...SESSION_PROBLEMS, 'forbidden', 'validation_failed', 'sort_field_invalid', 'order_invalid'),
-  },
+  })),
 })
 
 adminRoutes.openapi(
@@ -116,8 +117,8 @@ const invite = createRoute({
       last_name: 'Keller',
     }),
   },
-  responses: {
-    201: limited(json(managedAccountSchema, 'Invited', ACCOUNT_EXAMPLE)),
+  responses: later(() => ({
+    201: limited(json(managedAccountSchema(), 'Invited', ACCOUNT_EXAMPLE)),
     ...problems(
       ...REFUSALS,
       'reauthentication_required',
@@ -126,7 +127,7 @@ const invite = createRoute({
       'mechanic_unknown',
       'mechanic_tied',
     ),
-  },
+  })),
 })
 
 adminRoutes.openapi(invite, async (c) => {
@@ -151,10 +152,10 @@ const read = createRoute({
   description: 'What /customers does not show: role, status, and whether an invitation is open.',
   middleware: [READING, loadAccount] as const,
   request: { params: idParam },
-  responses: {
-    200: json(managedAccountSchema, 'The account', ACCOUNT_EXAMPLE),
+  responses: later(() => ({
+    200: json(managedAccountSchema(), 'The account', ACCOUNT_EXAMPLE),
     ...problems(...SESSION_PROBLEMS, 'forbidden', 'account_not_found'),
-  },
+  })),
 })
 
 adminRoutes.openapi(read, (c) => c.json(showManagedAccount(c.var.account), 200))
@@ -169,8 +170,8 @@ const change = createRoute({
     'Either ends its sessions and narrows its API tokens at once. The last active admin keeps both. Whoever becomes a mechanic belongs to the mechanic with the same address, or to a new one. Needs a recent sign-in or step-up.',
   middleware: [CHANGING, loadAccount] as const,
   request: { params: idParam, body: body(standingSchema, { role: 'admin' }) },
-  responses: {
-    200: json(managedAccountSchema, 'The changed account', {
+  responses: later(() => ({
+    200: json(managedAccountSchema(), 'The changed account', {
       ...ACCOUNT_EXAMPLE,
       role: 'admin',
       mechanic_id: null,
@@ -182,7 +183,7 @@ const change = createRoute({
       'last_admin_protected',
       'mechanic_tied',
     ),
-  },
+  })),
 })
 
 adminRoutes.openapi(change, async (c) => {
@@ -202,10 +203,10 @@ const remove = createRoute({
     'Sessions, API tokens and personal data go with it; tickets and the shop’s mechanic stay, without the account. The last active admin stays. Needs a recent sign-in or step-up.',
   middleware: [CHANGING, loadAccount] as const,
   request: { params: idParam },
-  responses: {
+  responses: later(() => ({
     200: json(z.object({ message: z.string() }), 'Deleted', DELETED),
     ...problems(...REFUSALS, 'reauthentication_required', 'account_not_found', 'last_admin_protected'),
-  },
+  })),
 })
 
 adminRoutes.openapi(remove, async (c) => {
@@ -223,13 +224,13 @@ const revoke = createRoute({
   description: 'Ends every session, one’s own too. API tokens stay; suspend the account to stop those.',
   middleware: [CHANGING, loadAccount] as const,
   request: { params: idParam },
-  responses: {
+  responses: later(() => ({
     200: json(z.object({ message: z.string(), revoked: z.int() }), 'How many there were', {
       message: 'Sessions ended',
       revoked: 2,
     }),
     ...problems(...REFUSALS, 'account_not_found'),
-  },
+  })),
 })
 
 adminRoutes.openapi(revoke, async (c) => {

@@ -1,21 +1,24 @@
 import * as z from 'zod'
-import { ROLES } from '../access/roles.ts'
+import { roleSchema } from '../access/schemas.ts'
 import { accountSchema, emailField, nameField, phoneField, showAccount } from '../accounts/schemas.ts'
 import { ACCOUNT_STATUSES } from '../accounts/tables.ts'
 import { isoTime } from '../platform/iso-time.ts'
+import { once } from '../platform/once.ts'
 import { queryInteger } from '../platform/pagination.ts'
 import { codePoints, integer, text } from '../platform/validate.ts'
 import { ACCOUNT_SORT_FIELDS, type AccountRow } from './queries.ts'
 
-export const managedAccountSchema = accountSchema
-  .extend({
-    status: z.enum(ACCOUNT_STATUSES),
-    email_verified: z.boolean(),
-    invited: z.boolean().meta({ description: 'Has not chosen a password yet, and cannot sign in' }),
-    mechanic_id: z.int().nullable().meta({ description: 'Whom of the shop’s mechanics it belongs to' }),
-    created_at: z.iso.datetime(),
-  })
-  .meta({ id: 'ManagedAccount' })
+export const managedAccountSchema = once(() =>
+  accountSchema()
+    .extend({
+      status: z.enum(ACCOUNT_STATUSES),
+      email_verified: z.boolean(),
+      invited: z.boolean().meta({ description: 'Has not chosen a password yet, and cannot sign in' }),
+      mechanic_id: z.int().nullable().meta({ description: 'Whom of the shop’s mechanics it belongs to' }),
+      created_at: z.iso.datetime(),
+    })
+    .meta({ id: 'ManagedAccount' }),
+)
 
 export const ACCOUNT_EXAMPLE = {
   id: 3,
@@ -29,9 +32,9 @@ export const ACCOUNT_EXAMPLE = {
   invited: true,
   mechanic_id: 1,
   created_at: '2026-01-15T10:00:00.000Z',
-} satisfies z.infer<typeof managedAccountSchema>
+} satisfies z.infer<ReturnType<typeof managedAccountSchema>>
 
-export function showManagedAccount(row: AccountRow): z.infer<typeof managedAccountSchema> {
+export function showManagedAccount(row: AccountRow): z.infer<ReturnType<typeof managedAccountSchema>> {
   return {
     ...showAccount(row),
     status: row.status,
@@ -63,13 +66,13 @@ export const invitationSchema = z
   .meta({ id: 'StaffInvitation' })
 
 export const standingSchema = z
-  .strictObject({ role: z.enum(ROLES).optional(), status: z.enum(ACCOUNT_STATUSES).optional() })
+  .strictObject({ role: roleSchema.optional(), status: z.enum(ACCOUNT_STATUSES).optional() })
   .meta({ id: 'AccountStanding', minProperties: 1 })
 
 export const accountListQuery = z.object({
   cursor: z.string().optional().meta({ description: '`next_cursor` of the page before', maxLength: 128 }),
   limit: queryInteger(1, 100).default(20),
-  role: z.enum(ROLES).optional(),
+  role: roleSchema.optional(),
   status: z.enum(ACCOUNT_STATUSES).optional(),
   search: text()
     .refine((value) => codePoints(value) <= 100, 'Longer than maximum length 100.')
@@ -82,6 +85,8 @@ export const accountListQuery = z.object({
   order: z.enum(['asc', 'desc']).default('asc'),
 })
 
-export const accountListSchema = z
-  .object({ items: z.array(managedAccountSchema), next_cursor: z.string().nullable() })
-  .meta({ id: 'ManagedAccountList' })
+export const accountListSchema = once(() =>
+  z
+    .object({ items: z.array(managedAccountSchema()), next_cursor: z.string().nullable() })
+    .meta({ id: 'ManagedAccountList' }),
+)

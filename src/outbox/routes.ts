@@ -9,6 +9,7 @@ import {
   createRoute,
   createRoutes,
   json,
+  later,
   problems,
   SESSION_PROBLEMS,
 } from '../platform/openapi.ts'
@@ -42,10 +43,10 @@ const list = createRoute({
   description:
     'Neither what they say nor to whom. `next_cursor` continues the list; it is null on the last page. Messages that are done with stay for 30 days.',
   request: { query: messageListQuery },
-  responses: {
-    200: json(messageListSchema, 'A page of messages', { items: [MESSAGE_EXAMPLE], next_cursor: null }),
+  responses: later(() => ({
+    200: json(messageListSchema(), 'A page of messages', { items: [MESSAGE_EXAMPLE], next_cursor: null }),
     ...problems(...SESSION_PROBLEMS, 'forbidden', 'validation_failed'),
-  },
+  })),
 })
 
 outboxRoutes.openapi(list, async (c) => {
@@ -74,10 +75,10 @@ const resend = createRoute({
     params: z.object({ id: z.string().meta({ maxLength: 64, example: MESSAGE_EXAMPLE.id }) }),
     body: body(z.strictObject({}), {}, false),
   },
-  responses: {
-    200: json(messageSchema, 'The message, which waits again', { ...MESSAGE_EXAMPLE, attempts: 0 }),
+  responses: later(() => ({
+    200: json(messageSchema(), 'The message, which waits again', { ...MESSAGE_EXAMPLE, attempts: 0 }),
     ...problems(...CHANGE_PROBLEMS, 'forbidden', 'message_not_found', 'message_not_resendable'),
-  },
+  })),
 })
 
 outboxRoutes.openapi(resend, async (c) => {

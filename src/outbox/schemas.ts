@@ -1,26 +1,32 @@
 /** A message as admins see it: never what it says, nor to which address or number. */
 import * as z from 'zod'
 import { isoTime } from '../platform/iso-time.ts'
+import { once } from '../platform/once.ts'
 import { queryInteger } from '../platform/pagination.ts'
 import type { ListedMessage } from './queries.ts'
 import { CHANNELS, MESSAGE_STATUSES } from './tables.ts'
 
-export const messageSchema = z
-  .object({
-    id: z.string(),
-    channel: z.enum(CHANNELS),
-    template: z.string(),
-    account_id: z.int().nullable().meta({ description: 'Whom it concerns; null once the account has gone' }),
-    status: z
-      .enum(MESSAGE_STATUSES)
-      .meta({ description: '`queued`: waits; `failed`: was given up, after eight attempts or expired' }),
-    attempts: z.int(),
-    created_at: z.iso.datetime(),
-    next_attempt_at: z.iso.datetime().nullable().meta({ description: 'null unless it waits' }),
-    expires_at: z.iso.datetime().meta({ description: 'What it says is of no use from then on, and wiped' }),
-    sent_at: z.iso.datetime().nullable(),
-  })
-  .meta({ id: 'OutboxMessage' })
+export const messageSchema = once(() =>
+  z
+    .object({
+      id: z.string(),
+      channel: z.enum(CHANNELS),
+      template: z.string(),
+      account_id: z
+        .int()
+        .nullable()
+        .meta({ description: 'Whom it concerns; null once the account has gone' }),
+      status: z
+        .enum(MESSAGE_STATUSES)
+        .meta({ description: '`queued`: waits; `failed`: was given up, after eight attempts or expired' }),
+      attempts: z.int(),
+      created_at: z.iso.datetime(),
+      next_attempt_at: z.iso.datetime().nullable().meta({ description: 'null unless it waits' }),
+      expires_at: z.iso.datetime().meta({ description: 'What it says is of no use from then on, and wiped' }),
+      sent_at: z.iso.datetime().nullable(),
+    })
+    .meta({ id: 'OutboxMessage' }),
+)
 
 export const MESSAGE_EXAMPLE = {
   id: 'kQ3vX0cYw2mJm0l8s5q7Fg',
@@ -35,10 +41,12 @@ export const MESSAGE_EXAMPLE = {
   sent_at: null,
 }
 
-export const messageListSchema = z.object({
-  items: z.array(messageSchema),
-  next_cursor: z.string().nullable(),
-})
+export const messageListSchema = once(() =>
+  z.object({
+    items: z.array(messageSchema()),
+    next_cursor: z.string().nullable(),
+  }),
+)
 
 export const messageListQuery = z.object({
   status: z.enum(MESSAGE_STATUSES).optional(),
@@ -49,7 +57,7 @@ export const messageListQuery = z.object({
   limit: queryInteger(1, 100).default(20),
 })
 
-export function showMessage(row: ListedMessage): z.infer<typeof messageSchema> {
+export function showMessage(row: ListedMessage): z.infer<ReturnType<typeof messageSchema>> {
   return {
     id: row.id,
     channel: row.channel,

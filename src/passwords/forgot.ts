@@ -65,7 +65,8 @@ export async function requestReset(scope: RequestScope, email: string): Promise<
   await answered(
     db.batch([
       insertAuditEvent(db, event, isAsked),
-      consumeLinkTokens(db, id, isHeld),
+      // Anybody may ask for this: an invitation stays what it was.
+      consumeLinkTokens(db, id, isHeld, 'password_reset'),
       insertLinkToken(db, link, isHeld),
       insertOutboxMessage(db, mail, isHeld),
     ]),

@@ -84,9 +84,15 @@ export function updatePassword(
     .returning({ id: accounts.id })
 }
 
-/** Uses up a token: every link token of the account goes, for only the newest one counts. */
-export function consumeLinkTokens(db: Database, accountId: number, when: SQL) {
-  return db.delete(linkTokens).where(and(eq(linkTokens.accountId, accountId), when))
+/** Uses up a token: every link token of the account goes, for only the newest one counts; or those for one purpose. */
+export function consumeLinkTokens(
+  db: Database,
+  accountId: number,
+  when: SQL,
+  purpose?: NewLinkToken['purpose'],
+) {
+  const isMeant = purpose && eq(linkTokens.purpose, purpose)
+  return db.delete(linkTokens).where(and(eq(linkTokens.accountId, accountId), isMeant, when))
 }
 
 export function deleteExpiredLinkTokens(db: Database, now: number, limit: number) {

@@ -63,10 +63,10 @@ const forgotRoute = createRoute({
     'The answer is the same whether or not there is such an account. The link works once, for one hour, and a further one replaces it; an account gets at most five an hour.',
   middleware: [limit('forgot')] as const,
   request: { body: body(z.strictObject({ email: emailField }), { email: 'john@example.com' }) },
-  responses: {
+  responses: later(() => ({
     202: limited(json(z.object({ message: z.string() }), 'Accepted', { message: REQUESTED })),
     ...problems(...BODY_PROBLEMS, 'too_many_requests', 'unavailable'),
-  },
+  })),
 })
 
 passwordRoutes.openapi(forgotRoute, async (c) => {

@@ -301,6 +301,14 @@ describe('inviting', () => {
     expect(suspended.body.code).toBe('email_taken')
   })
 
+  it('a stranger who asks for a reset takes the invitation from nobody', async () => {
+    const email = uniqueEmail()
+    const { id } = (await (await admin()).post('/admin/accounts', { email, role: 'admin' })).body
+    const token = await linkTokenFor(id)
+    expect((await anonymous().post('/auth/password/forgot', { email })).status).toBe(202)
+    expect((await accept(token)).status).toBe(200)
+  })
+
   it('a link dies after 72 hours, with a changed address, and with the account', async () => {
     const invite = async () => {
       const email = uniqueEmail()
