@@ -18,6 +18,7 @@ import type { Keyring } from '../crypto/keyring.ts'
 import { watchKeys } from '../keys/watch-keys.ts'
 import { deleteOldAttempts, deleteOldThrottles } from '../limits/queries.ts'
 import { deliverOutbox } from '../outbox/deliver.ts'
+import { deleteOldMessages, wipeExpiredMessages } from '../outbox/queries.ts'
 import { deleteExpiredLinkTokens } from '../passwords/queries.ts'
 import { answered, type Database, openDatabase, previousChangedOne } from '../platform/database.ts'
 import { describeKeys, loadKeys } from '../platform/keys.ts'
@@ -33,6 +34,8 @@ const MAX_ACTIONS_PER_RUN = 200
 const REPEATS_KEPT_DAYS = 30
 /** Whoever wonders why a program is refused still finds its token in the list. */
 const EXPIRED_TOKENS_KEPT_DAYS = 30
+/** Whoever asks where a mail has gone asks within a month. */
+const MESSAGES_KEPT_DAYS = 30
 const DAY_SECONDS = 86_400
 /** Counts that are not an account's: longer than any session lives, and as long as a device is known. */
 const STRAY_THROTTLES_KEPT_DAYS = 180
@@ -61,6 +64,8 @@ export async function keepHouse(env: Env): Promise<void> {
       deleteOldAttempts(db, now - settings.signInAddressSeconds, MAX_ATTEMPTS_PER_RUN),
       deleteOldThrottles(db, now - STRAY_THROTTLES_KEPT_DAYS * DAY_SECONDS, MAX_ATTEMPTS_PER_RUN),
       deleteExpiredApiTokens(db, now - EXPIRED_TOKENS_KEPT_DAYS * DAY_SECONDS, MAX_ROWS_PER_RUN),
+      wipeExpiredMessages(db, now, MAX_ROWS_PER_RUN),
+      deleteOldMessages(db, now - MESSAGES_KEPT_DAYS * DAY_SECONDS, MAX_ROWS_PER_RUN),
     ]),
   )
   const { sealed, isMarked } = await sealAuditEvents(db, env.KV, keys, now)

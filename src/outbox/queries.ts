@@ -104,14 +104,14 @@ export function listHopelessMessages(db: Database, maxAttempts: number, now: num
     .limit(limit)
 }
 
-/** Wipes what messages say that have expired and wait no more. */
+/** Wipes what messages say that have expired, whether or not they have been given up yet. */
 export function wipeExpiredMessages(db: Database, now: number, limit: number) {
   return db
     .update(outboxMessages)
     .set({ sealed: null, keyId: null })
     .where(
       sql`${outboxMessages.number} IN (SELECT number FROM ${outboxMessages}
-        WHERE sealed IS NOT NULL AND expires_at <= ${now} AND status <> 'queued' LIMIT ${limit})`,
+        WHERE sealed IS NOT NULL AND expires_at <= ${now} LIMIT ${limit})`,
     )
 }
 
@@ -185,10 +185,12 @@ export function findMessage(db: Database, id: string) {
   return db.select(listedColumns).from(outboxMessages).where(eq(outboxMessages.id, id))
 }
 
-/** How many messages could be sent, were their channel configured. */
-export function countWaiting(db: Database, channel: Channel, now: number) {
+/** How many messages of each channel could be sent, were it configured; none, no row. */
+export function countWaiting(db: Database, now: number) {
+  const { channel } = outboxMessages
   return db
-    .select({ waiting: sql<number>`count(*)` })
+    .select({ channel, count: sql<number>`count(*)`.as('waiting') })
     .from(outboxMessages)
-    .where(and(isWaiting(now), eq(outboxMessages.channel, channel)))
+    .where(isDue(now))
+    .groupBy(channel)
 }
