@@ -9,9 +9,7 @@ import { sha1 } from '@noble/hashes/legacy.js'
 import { sha256, sha512 } from '@noble/hashes/sha2.js'
 import type { Hash } from '@noble/hashes/utils.js'
 import type { Breathe } from './derivation-queue.ts'
-
-/** The hash functions that PBKDF2 is computed with, by the names that Werkzeug writes. */
-export type Pbkdf2Digest = 'sha1' | 'sha256' | 'sha512'
+import type { Pbkdf2Digest } from './werkzeug-form.ts'
 
 /**
  * Derives `length` bytes by PBKDF2-HMAC. Password and salt are read before the first pause, so the caller

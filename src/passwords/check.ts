@@ -18,12 +18,8 @@ import {
   parsePasswordHash,
   verifyPasswordHash,
 } from '../crypto/password-hash.ts'
-import {
-  needsSlowLane,
-  parseWerkzeugHash,
-  verifyWerkzeugHash,
-  type WerkzeugHash,
-} from '../crypto/werkzeug-hash.ts'
+import { parseWerkzeugHash, type WerkzeugHash } from '../crypto/werkzeug-form.ts'
+import { needsSlowLane, verifyWerkzeugHash } from '../crypto/werkzeug-hash.ts'
 import { logAlert, logInfo } from '../platform/log.ts'
 import { Problem } from '../platform/problem.ts'
 import type { RequestScope } from '../platform/request-scope.ts'

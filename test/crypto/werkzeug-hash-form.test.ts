@@ -1,7 +1,7 @@
 // What a stored string may say at all: everything here is refused or read without deriving anything.
 import { hexToBytes } from '@noble/hashes/utils.js'
 import { expect, it } from 'vitest'
-import { parseWerkzeugHash } from '../../src/crypto/werkzeug-hash.ts'
+import { parseWerkzeugHash } from '../../src/crypto/werkzeug-form.ts'
 
 const HEX_40 = 'a'.repeat(40)
 const HEX_64 = 'b'.repeat(64)

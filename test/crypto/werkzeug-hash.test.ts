@@ -3,7 +3,8 @@
 import { pbkdf2Sync, scryptSync } from 'node:crypto'
 import { bytesToHex } from '@noble/hashes/utils.js'
 import { afterEach, expect, it, vi } from 'vitest'
-import { needsSlowLane, parseWerkzeugHash, verifyWerkzeugHash } from '../../src/crypto/werkzeug-hash.ts'
+import { parseWerkzeugHash } from '../../src/crypto/werkzeug-form.ts'
+import { needsSlowLane, verifyWerkzeugHash } from '../../src/crypto/werkzeug-hash.ts'
 import vectors from '../vectors/werkzeug-hashes.json'
 
 const SLOW_MS = 120_000

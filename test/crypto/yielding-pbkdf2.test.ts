@@ -1,7 +1,8 @@
 import { pbkdf2Sync } from 'node:crypto'
 import { bytesToHex } from '@noble/hashes/utils.js'
 import { afterEach, expect, it, vi } from 'vitest'
-import { type Pbkdf2Digest, yieldingPbkdf2 } from '../../src/crypto/yielding-pbkdf2.ts'
+import type { Pbkdf2Digest } from '../../src/crypto/werkzeug-form.ts'
+import { yieldingPbkdf2 } from '../../src/crypto/yielding-pbkdf2.ts'
 
 const SLOW_MS = 60_000
 const LONG_PASSWORD = 'passwordPASSWORDpassword'
