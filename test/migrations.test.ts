@@ -27,6 +27,8 @@ const ROWS: Record<string, string> = {
   audit_repeats: "INSERT INTO audit_repeats VALUES ('g', 1, 1)",
   operator_actions:
     "INSERT INTO operator_actions (event, account_id, created_at) VALUES ('account.created', 1, 1)",
+  flask_ranges: "INSERT INTO flask_ranges VALUES ('accounts', 0, 9)",
+  flask_rows: "INSERT INTO flask_rows VALUES ('service_tickets', 1, 0, NULL)",
   mechanics:
     "INSERT INTO mechanics (name, email, email_canonical, created_at, updated_at) VALUES ('M', 'm@b.c', 'm@b.c', 1, 1)",
   service_tickets:

@@ -14,6 +14,7 @@ interface EventDetails {
   'account.role_changed': { readonly from: string; readonly to: string }
   'account.status_changed': { readonly from: string; readonly to: string }
   'invitation.accepted': Record<never, never>
+  'data.imported': { readonly by: 'operator'; readonly at: number } & ImportedRows
   'sign_in.succeeded': { readonly methods: readonly string[] }
   'sign_in.failed': Record<never, never>
   'session.stepped_up': { readonly methods: readonly string[] }
@@ -79,6 +80,11 @@ interface MessageDetails {
   readonly message_id: string
   readonly template: string
 }
+
+/** How many rows of each kind one batch of an import from the old service brought. */
+export type ImportedRows = { readonly [Kind in (typeof IMPORTED_ROWS)[number]]: number }
+
+export const IMPORTED_ROWS = ['customers', 'mechanics', 'items', 'tickets', 'assignments', 'parts'] as const
 
 /** What refused an attempt. */
 export type LimitKeeper = 'ring' | 'mark' | 'address' | 'account' | 'device' | 'session' | 'email'

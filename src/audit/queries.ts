@@ -2,7 +2,7 @@
  * Writing the audit log. A row is signed before its insert, over all that it says and a random event
  * id, and is inserted in the batch of the change that it describes.
  */
-import { and, desc, eq, gt, gte, lt, lte, type SQL, sql } from 'drizzle-orm'
+import { and, desc, eq, gt, gte, inArray, lt, lte, type SQL, sql } from 'drizzle-orm'
 import { hmacSha256 } from '../crypto/digest.ts'
 import { base64url, utf8 } from '../crypto/encoding.ts'
 import type { Keyring } from '../crypto/keyring.ts'
@@ -10,7 +10,7 @@ import { randomId } from '../crypto/random.ts'
 import type { Database } from '../platform/database.ts'
 import type { RequestFacts } from '../platform/request-facts.ts'
 import type { AuditEventName, AuditFacts } from './events.ts'
-import { auditEvents, auditRepeats, operatorActions } from './tables.ts'
+import { auditEvents, auditRepeats, OPERATOR_EVENTS, operatorActions } from './tables.ts'
 
 export interface SignedAuditEvent {
   readonly eventId: string
@@ -182,8 +182,14 @@ export function listStoredEventsAfter(db: Database, id: number, limit: number) {
   return db.select().from(auditEvents).where(gt(auditEvents.id, id)).orderBy(auditEvents.id).limit(limit)
 }
 
+/** The oldest notes of events that an operator may note. */
 export function listOperatorActions(db: Database, limit: number) {
-  return db.select().from(operatorActions).orderBy(operatorActions.id).limit(limit)
+  return db
+    .select()
+    .from(operatorActions)
+    .where(inArray(operatorActions.event, OPERATOR_EVENTS))
+    .orderBy(operatorActions.id)
+    .limit(limit)
 }
 
 /** Removes one operator action; the row's audit event follows in the batch if this changed one row. */

@@ -49,18 +49,23 @@ export const auditRepeats = sqliteTable('audit_repeats', {
   lastAt: integer('last_at').notNull(),
 })
 
-const OPERATOR_EVENTS = [
+/** The events that the operator's command line may note; no other note is signed. */
+export const OPERATOR_EVENTS = [
   'account.created',
   'account.reset_requested',
   'account.unlocked',
   'account.password_removed',
   'account.signed_out',
+  'data.imported',
 ] as const
 
 export const operatorActions = sqliteTable('operator_actions', {
   id: integer().primaryKey({ autoIncrement: true }),
   event: text({ enum: OPERATOR_EVENTS }).notNull(),
-  accountId: integer('account_id').notNull(),
+  /** Null where it concerns no single account. */
+  accountId: integer('account_id'),
+  /** JSON. */
+  details: text(),
   createdAt: integer('created_at').notNull(),
 })
 

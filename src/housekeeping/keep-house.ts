@@ -4,6 +4,7 @@
  * Bounded and repeatable: whatever is left over waits for the next run.
  */
 import { deleteExpiredApiTokens } from '../api-tokens/queries.ts'
+import { describeOperatorAction } from '../audit/operator-action.ts'
 import {
   deleteOldAuditRepeats,
   deleteOperatorAction,
@@ -95,16 +96,7 @@ export async function keepHouse(env: Env): Promise<void> {
 async function recordOperatorActions(db: Database, keyring: Keyring, now: number): Promise<number> {
   const actions = await answered(listOperatorActions(db, MAX_ACTIONS_PER_RUN))
   for (const action of actions) {
-    const event = await signAuditEvent(
-      keyring,
-      { now },
-      {
-        event: action.event,
-        outcome: 'success',
-        subjectId: action.accountId,
-        details: { by: 'operator', at: action.createdAt },
-      },
-    )
+    const event = await signAuditEvent(keyring, { now }, describeOperatorAction(action))
     await answered(
       db.batch([deleteOperatorAction(db, action.id), insertAuditEvent(db, event, previousChangedOne)]),
     )

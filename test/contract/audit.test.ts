@@ -256,6 +256,31 @@ describe('S109: each flow leaves exactly its events', () => {
       ['account.unlocked', person.id, '{"by":"operator","at":1767225600}'],
     ])
   })
+
+  it('what an import brought, and no note that says anything else than an operator can', async () => {
+    const note = (event: string, details: string | null, accountId: number | null = null) =>
+      testEnv.DB.prepare(
+        'INSERT INTO operator_actions (event, account_id, details, created_at) VALUES (?, ?, ?, 1767225600)',
+      )
+        .bind(event, accountId, details)
+        .run()
+    await note('data.imported', '{"customers":2,"tickets":3,"items":"4","by":"owner","at":1,"more":"x"}')
+    for (const broken of ['{', 'null', null]) await note('data.imported', broken)
+    await note('account.unlocked', '{"by":"owner"}', 7)
+    await note('sign_in.succeeded', '{"methods":["password"]}', 7)
+    await seeKeys()
+    await newEvents()
+    await runCron()
+    const told = (customers: number, tickets: number) =>
+      `{"by":"operator","at":1767225600,"customers":${customers},"mechanics":0,"items":0,"tickets":${tickets},"assignments":0,"parts":0}`
+    const rows = await newEvents()
+    expect(rows.map(({ event, subject_id, details }) => [event, subject_id, details])).toEqual([
+      ['data.imported', null, told(2, 3)],
+      ...Array.from({ length: 3 }, () => ['data.imported', null, told(0, 0)]),
+      ['account.unlocked', 7, '{"by":"operator","at":1767225600}'],
+    ])
+    await testEnv.DB.exec('DELETE FROM operator_actions')
+  })
 })
 
 describe('the cron', () => {
