@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { runWrangler } from './wrangler.mjs'
 
 /** The deployed database, or the local one in this state directory. */
@@ -16,8 +19,12 @@ export function sqlText(value: string): string {
  * `--command`, because a remote `--file` is an import, which stops the database and returns no rows.
  */
 export function executeArgs(database: Database, statements: string[]): string[] {
+  return [...argsFor(database), `--command=${statements.join(';\n')};`]
+}
+
+function argsFor(database: Database): string[] {
   const where = database === 'remote' ? ['--remote'] : ['--local', '--persist-to', database.stateDirectory]
-  return ['d1', 'execute', 'DB', ...where, '--json', '--yes', `--command=${statements.join(';\n')};`]
+  return ['d1', 'execute', 'DB', ...where, '--json', '--yes']
 }
 
 /** The rows of each statement, from what wrangler printed. */
@@ -38,6 +45,24 @@ export function readRows({
 /** Runs the statements as one batch and returns the rows of each. */
 export async function execute(database: Database, statements: string[]): Promise<Row[][]> {
   return readRows(await runWrangler(executeArgs(database, statements)))
+}
+
+/**
+ * Runs more statements than a command line has room for, all of them or none. The deployed database answers nobody
+ * else meanwhile. The file that wrangler reads is its owner's alone, and gone when this returns or the process ends.
+ */
+export async function executeFile(database: Database, statements: readonly string[]): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), 'mechanic-shop-'))
+  const remove = () => rmSync(directory, { recursive: true, force: true })
+  process.once('exit', remove)
+  try {
+    const file = join(directory, 'statements.sql')
+    writeFileSync(file, `${statements.join(';\n')};\n`, { mode: 0o600 })
+    readRows(await runWrangler([...argsFor(database), `--file=${file}`]))
+  } finally {
+    process.off('exit', remove)
+    remove()
+  }
 }
 
 function parseJson(text: string) {
