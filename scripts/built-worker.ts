@@ -13,8 +13,11 @@ const LIMITS = {
   SIGN_IN_ACCOUNT_FAILURES: '1000',
 }
 
-/** Starts the bundle that `wrangler deploy --dry-run --outdir` has put into `outdir`; the caller disposes of it. */
-export function startBuiltWorker(outdir: string): Miniflare {
+/**
+ * Starts the bundle that `wrangler deploy --dry-run --outdir` has put into `outdir`; the caller disposes of it. Its data
+ * are gone then, unless they are those that wrangler keeps in `stateDirectory`.
+ */
+export function startBuiltWorker(outdir: string, stateDirectory?: string): Miniflare {
   const secret = () => randomBytes(32).toString('base64url')
   const texts = readdirSync(outdir).filter((name) => name.endsWith('.txt'))
   return new Miniflare(
@@ -25,7 +28,8 @@ export function startBuiltWorker(outdir: string): Miniflare {
       ],
       modulesRoot: outdir,
       ...readCompatibility(),
-      d1Databases: ['DB'],
+      d1Databases: { DB: readToml(/^database_id = "(.+)"/m) },
+      ...(stateDirectory !== undefined && { resourcePersistencePath: join(stateDirectory, 'v3') }),
       kvNamespaces: ['KV'],
       ratelimits: {
         SIGN_IN_RING: { namespace_id: '1', ...RING },
@@ -40,9 +44,16 @@ export function startBuiltWorker(outdir: string): Miniflare {
 }
 
 function readCompatibility(): { compatibilityDate: string; compatibilityFlags: string[] } {
-  const toml = readFileSync(join(root, 'wrangler.toml'), 'utf8')
-  const [, compatibilityDate] = /^compatibility_date = "([\d-]+)"/m.exec(toml) ?? []
-  const [, flags = ''] = /^compatibility_flags = \[(.*)\]/m.exec(toml) ?? []
-  if (compatibilityDate === undefined) throw new Error('wrangler.toml has no compatibility_date')
-  return { compatibilityDate, compatibilityFlags: flags.match(/\w+/g) ?? [] }
+  const flags = readToml(/^compatibility_flags = \[(.*)\]/m)
+  return {
+    compatibilityDate: readToml(/^compatibility_date = "([\d-]+)"/m),
+    compatibilityFlags: flags.match(/\w+/g) ?? [],
+  }
+}
+
+/** What an expression finds in wrangler.toml. */
+function readToml(expression: RegExp): string {
+  const [, found] = expression.exec(readFileSync(join(root, 'wrangler.toml'), 'utf8')) ?? []
+  if (found === undefined) throw new Error(`wrangler.toml has nothing like ${expression}`)
+  return found
 }

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { type Database, executeFile } from './database.ts'
+import { type Database, execute, executeFile } from './database.ts'
 import { openSource, type Source } from './import-flask/source.ts'
 import { chunksOf } from './import-flask/statements.ts'
 import {
@@ -43,7 +43,10 @@ function readCommandLine() {
 
 type CommandLine = ReturnType<typeof readCommandLine>
 
-const print = (lines: readonly string[]) => void process.stdout.write(`${lines.join('\n')}\n`)
+/** Names and ids of the old file are whatever somebody put there: nothing of it steers a terminal. */
+const plain = (said: string) => said.replace(/[^\P{Cc}\n]/gu, '?')
+
+const print = (lines: readonly string[]) => void process.stdout.write(`${plain(lines.join('\n'))}\n`)
 
 async function openDatabase(options: CommandLine): Promise<Database> {
   if (options.remote) return 'remote'
@@ -52,12 +55,14 @@ async function openDatabase(options: CommandLine): Promise<Database> {
   return { stateDirectory }
 }
 
+const runOn = (database: Database) => (statements: string[]) => execute(database, statements)
+
 /** What the database has; a local one that is still to be made has nothing, and a dry run does not make it. */
 async function findTarget(database: Database, options: CommandLine): Promise<Target> {
   const isMade = database === 'remote' || existsSync(join(database.stateDirectory, 'v3', 'd1'))
   if (options['dry-run'] && !isMade) return EMPTY_TARGET
   try {
-    return await readTarget(database)
+    return await readTarget(runOn(database))
   } catch (error) {
     if (!(error as Error).message.includes('no such table')) throw error
     const how = database === 'remote' ? 'npm run deploy' : 'npm start, or an import without --dry-run,'
@@ -82,7 +87,7 @@ type Job = {
 }
 
 async function load({ source, database, target, now }: Job, plan: Survey): Promise<void> {
-  await reserveIds(database, target, plan.highest)
+  await reserveIds(runOn(database), target, plan.highest)
   let done = 0
   showProgress(done, plan.fresh)
   for (const { statements, lines } of chunksOf(freshLines(source, target, now), now)) {
@@ -94,7 +99,7 @@ async function load({ source, database, target, now }: Job, plan: Survey): Promi
 
 /** Asks the database anew what is there. Whether all of the file is, but for the rows that were left out. */
 async function reconcile({ source, database, now }: Job): Promise<boolean> {
-  const target = await readTarget(database)
+  const target = await readTarget(runOn(database))
   const after = survey(source, target, now)
   print(describeOutcome(source, after, target.deleted))
   if (isComplete(source, after)) return true
@@ -140,6 +145,6 @@ try {
   process.exitCode = await run()
 } catch (error) {
   // The message alone: what goes wrong here is a mistake on the command line, in the file, or told by wrangler.
-  process.stderr.write(`${(error as Error).message}\n`)
+  process.stderr.write(`${plain((error as Error).message)}\n`)
   process.exitCode = 1
 }

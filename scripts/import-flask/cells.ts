@@ -15,6 +15,11 @@ export function readId(cell: Cell | undefined): number | undefined {
   return id !== undefined && id >= 1 && id <= MAX_ID ? id : undefined
 }
 
+/** An id as it is told to people, whatever the cell holds. */
+export function showId(cell: Cell | undefined): string {
+  return (readText(cell) ?? 'NULL').slice(0, 40)
+}
+
 export function readWholeNumber(cell: Cell | undefined): number | undefined {
   const number = typeof cell === 'bigint' ? Number(cell) : cell
   return typeof number === 'number' && Number.isSafeInteger(number) ? number : undefined

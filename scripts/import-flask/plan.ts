@@ -1,7 +1,7 @@
 /** Which rows of the old service are imported, and what is wrong with the others: the rows seen together, in order. */
 import { MAX_TICKET_MECHANICS } from '../../src/service-tickets/mechanic-queries.ts'
 import { MAX_TICKET_PARTS } from '../../src/service-tickets/part-queries.ts'
-import { readId, readText } from './cells.ts'
+import { readId, showId } from './cells.ts'
 import { claims } from './claims.ts'
 import {
   type Item,
@@ -115,7 +115,7 @@ function walkTickets(context: Context, customers: ReadonlySet<number>, good: Set
     const cells = [id, hasCustomer ? customer : null, description, serviceAt, status, vin]
     const judged = { cells: [...cells, createdAt ?? context.now, context.now] }
     if (hasCustomer || row['customer_id'] === null) return judged
-    const note = `customer_id: There is no customer ${readText(row['customer_id'])} to import. Kept without one.`
+    const note = `customer_id: There is no customer ${showId(row['customer_id'])} to import. Kept without one.`
     return { ...judged, note, ...(customer !== undefined && { waitsFor: customer }) }
   })
 }
@@ -169,7 +169,7 @@ function* walkNumbered<Fields>(
   let last: number | undefined
   for (const row of source.rows(from)) {
     const id = readId(row['id'])
-    const label = readText(row['id']) ?? 'NULL'
+    const label = showId(row['id'])
     const remark = (says: string, isLost: boolean) => ({ remark: { table: from, id, label, says, isLost } })
     if (id === undefined || id === last) {
       yield remark(id === undefined ? 'id: Not an id.' : 'id: It is there twice.', true)
@@ -211,7 +211,7 @@ function* walkLinks(
   for (const row of source.rows(table)) {
     const ticketId = readId(row['ticket_id'])
     const otherId = readId(row[other])
-    const label = `${readText(row['ticket_id']) ?? 'NULL'}/${readText(row[other]) ?? 'NULL'}`
+    const label = `${showId(row['ticket_id'])}/${showId(row[other])}`
     const lost = (says: string) => ({ remark: { table, id: undefined, label, says, isLost: true } })
     if (ticketId === undefined || !tickets.has(ticketId)) {
       yield lost('ticket_id: There is no such ticket to import.')

@@ -82,6 +82,15 @@ export type Source = {
 export function openSource(path: string): Source {
   if (!existsSync(path)) throw new Error(`There is no file ${path}.`)
   const database = openReadOnly(path)
+  try {
+    return describeSource(database, path)
+  } catch (error) {
+    database.close()
+    throw error
+  }
+}
+
+function describeSource(database: DatabaseSync, path: string): Source {
   const tables = new Map(
     texts(
       database,
@@ -112,13 +121,15 @@ export function openSource(path: string): Source {
 }
 
 function openReadOnly(path: string): DatabaseSync {
+  let database: DatabaseSync | undefined
   try {
-    const database = new DatabaseSync(path, { readOnly: true })
+    database = new DatabaseSync(path, { readOnly: true })
     // One snapshot for all that is read: the plan, and then the rows.
     database.exec('BEGIN')
     prepare(database, 'SELECT count(*) FROM sqlite_master').get()
     return database
   } catch (error) {
+    database?.close()
     throw new Error(`${path} cannot be read as SQLite: ${(error as Error).message}`)
   }
 }

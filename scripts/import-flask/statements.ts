@@ -62,8 +62,12 @@ const SHAPES: Record<NewTable, Shape> = {
   },
 }
 
-/** The lines in chunks, in their order. `now` is in unix seconds. */
-export function* chunksOf(lines: Iterable<Line>, now: number): Generator<Chunk> {
+/** The lines in chunks of about so many bytes, in their order. `now` is in unix seconds. */
+export function* chunksOf(
+  lines: Iterable<Line>,
+  now: number,
+  chunkBytes = MAX_CHUNK_BYTES,
+): Generator<Chunk> {
   let statements: string[] = []
   let counts = new Map<NewTable, number>()
   let bytes = 0
@@ -72,7 +76,7 @@ export function* chunksOf(lines: Iterable<Line>, now: number): Generator<Chunk> 
     statements.push(...added)
     counts.set(table, (counts.get(table) ?? 0) + marks.length)
     bytes += added.reduce((sum, statement) => sum + statement.length, 0)
-    if (bytes < MAX_CHUNK_BYTES) continue
+    if (bytes < chunkBytes) continue
     yield { statements: [...statements, noteStatement(counts, now)], lines: total(counts) }
     statements = []
     counts = new Map()

@@ -1,5 +1,5 @@
 /** What the new service's database says about an import: what is there, what was imported before, and which ids are free. */
-import { type Database, execute, type Row, sqlText } from '../database.ts'
+import { type Row, sqlText } from '../database.ts'
 
 export const NEW_TABLES = [
   'accounts',
@@ -18,6 +18,9 @@ export type NumberedTable = (typeof NUMBERED)[number]
 /** What no two rows of a table may share. */
 const UNIQUE = { accounts: 'email_canonical', mechanics: 'email_canonical', inventory: 'name' } as const
 export type UniqueTable = keyof typeof UNIQUE
+
+/** Runs statements as one batch and returns the rows of each. */
+export type Run = (statements: string[]) => Promise<Row[][]>
 
 export type Range = { readonly after: number; readonly through: number }
 
@@ -54,10 +57,10 @@ const TEXTS_PER_PAGE = 5_000
 type List = { readonly pageSize: number; readonly query: (last: string | undefined) => string }
 
 /** wrangler takes seconds to start, so everything is asked at once. */
-export async function readTarget(database: Database): Promise<Target> {
+export async function readTarget(run: Run): Promise<Target> {
   const unique = Object.keys(UNIQUE) as UniqueTable[]
   const [rows, lists] = await readAll(
-    database,
+    run,
     [
       'SELECT name, seq FROM sqlite_sequence',
       'SELECT table_name, after_id, through_id FROM flask_ranges ORDER BY table_name, through_id',
@@ -91,7 +94,7 @@ function listTexts(table: UniqueTable): List {
 
 /** The rows of the queries, and all of each list. A page is one value: wrangler prints each row on several lines. */
 async function readAll(
-  database: Database,
+  run: Run,
   queries: string[],
   lists: readonly List[],
 ): Promise<[Row[][], Set<string>[]]> {
@@ -103,7 +106,7 @@ async function readAll(
     const pages = open.map(
       ({ list, last }) => `SELECT json_group_array(text) AS list FROM (${list.query(last)})`,
     )
-    const answers = await execute(database, [...asked, ...pages])
+    const answers = await run([...asked, ...pages])
     first ??= answers.slice(0, queries.length)
     open = open.flatMap(({ list, index }, place) => {
       const page: string[] = JSON.parse(String(answers[asked.length + place]?.[0]?.['list'] ?? '[]'))
@@ -154,7 +157,7 @@ export function isGiven(target: Target, table: NewTable, id: number): boolean {
  * @throws Error when the service has given an id since the target was read
  */
 export async function reserveIds(
-  database: Database,
+  run: Run,
   target: Target,
   highest: ReadonlyMap<string, number>,
 ): Promise<void> {
@@ -164,7 +167,7 @@ export async function reserveIds(
     return through > after ? [{ table, after, through }] : []
   })
   if (wanted.length === 0) return
-  const answers = await execute(database, [
+  const answers = await run([
     ...wanted.flatMap(({ table, after, through }) => [
       `INSERT INTO flask_ranges SELECT name, ${after}, ${through} FROM sqlite_sequence
        WHERE name = ${sqlText(table)} AND seq = ${after} ON CONFLICT DO NOTHING`,

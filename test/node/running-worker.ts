@@ -21,18 +21,13 @@ export interface RunningWorker {
   readonly stop: () => Promise<void>
 }
 
-export async function startWorker(): Promise<RunningWorker> {
+/** With an empty database of its own, or on the one that wrangler keeps in `stateDirectory`. */
+export async function startWorker(stateDirectory?: string): Promise<RunningWorker> {
   const outdir = mkdtempSync(join(tmpdir(), 'worker-'))
   execFileSync('wrangler', ['deploy', '--dry-run', '--outdir', outdir], { stdio: 'pipe' })
-  const miniflare = startBuiltWorker(outdir)
+  const miniflare = startBuiltWorker(outdir, stateDirectory)
   const database = await miniflare.getD1Database('DB')
-  for (const name of readdirSync('migrations')
-    .filter((file) => file.endsWith('.sql'))
-    .sort()) {
-    for (const statement of statementsOf(readFileSync(join('migrations', name), 'utf8'))) {
-      await database.prepare(statement).run()
-    }
-  }
+  if (stateDirectory === undefined) await applyMigrations(database)
   return {
     url: await miniflare.unsafeGetDirectURL(),
     database,
@@ -40,6 +35,16 @@ export async function startWorker(): Promise<RunningWorker> {
       await miniflare.dispose()
       rmSync(outdir, { recursive: true })
     },
+  }
+}
+
+async function applyMigrations(database: Database): Promise<void> {
+  for (const name of readdirSync('migrations')
+    .filter((file) => file.endsWith('.sql'))
+    .sort()) {
+    for (const statement of statementsOf(readFileSync(join('migrations', name), 'utf8'))) {
+      await database.prepare(statement).run()
+    }
   }
 }
 
