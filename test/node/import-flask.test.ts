@@ -449,8 +449,16 @@ describe('all rows', () => {
 })
 
 /** Runs the command as npm does. */
-async function command(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+async function command(...args: string[]) {
+  return commandIn({}, ...args)
+}
+
+async function commandIn(
+  environment: Record<string, string>,
+  ...args: string[]
+): Promise<{ code: number; stdout: string; stderr: string }> {
   const child = spawn('node_modules/.bin/node', ['scripts/import-flask.ts', ...args], {
+    env: { ...process.env, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const [stdout, stderr, code] = await Promise.all([
@@ -568,6 +576,11 @@ describe('the command', () => {
       password: 'a long new passphrase',
     }
     expect((await post(worker.url, '/customers/', person).reply).body['id']).toBe(12)
+  })
+
+  it('does nothing when npm has taken --dry-run for itself', async () => {
+    const { code, stdout, stderr } = await commandIn({ npm_config_dry_run: 'true' }, file)
+    expect([code, stdout, stderr]).toEqual([1, '', expect.stringContaining('npm took --dry-run for itself')])
   })
 
   it('says how it is used, and what is wrong with a file', async () => {
