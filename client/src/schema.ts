@@ -507,7 +507,7 @@ export interface paths {
         put?: never;
         /**
          * Add a mechanic
-         * @description One mechanic per e-mail address, however it is spelled. The mechanic’s account is something else.
+         * @description One mechanic per e-mail address, however it is spelled. Who is to sign in as well is invited at /admin/accounts.
          */
         post: operations["addMechanic"];
         delete?: never;
@@ -556,7 +556,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a mechanic for good
-         * @description The tickets stay, without the mechanic. The id is never used again.
+         * @description The tickets stay, without the mechanic. The id is never used again. Who has an account is 409: delete that before, or give it another role.
          */
         delete: operations["deleteMechanic"];
         options?: never;
@@ -888,6 +888,78 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/admin/accounts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List accounts of whatever role
+         * @description The search text is literal. `next_cursor` continues the list with the same order; it is null on the last page.
+         */
+        get: operations["listAccounts"];
+        put?: never;
+        /**
+         * Invite a mechanic or admin by e-mail
+         * @description Sends a link with which to choose a password (POST /auth/password/reset), good for 72 hours, for one use, and as long as the account has this address. Asked again for the same person before it is used, it sends another link, and only the newest counts. Ten a minute by one admin. Needs a recent sign-in or step-up.
+         */
+        post: operations["inviteStaff"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/accounts/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One account, of whatever role
+         * @description What /customers does not show: role, status, and whether an invitation is open.
+         */
+        get: operations["getAccount"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete an account for good, of whatever role
+         * @description Sessions, API tokens and personal data go with it; tickets and the shop’s mechanic stay, without the account. The last active admin stays. Needs a recent sign-in or step-up.
+         */
+        delete: operations["deleteAccount"];
+        options?: never;
+        head?: never;
+        /**
+         * Change role or status of an account
+         * @description Either ends its sessions and narrows its API tokens at once. The last active admin keeps both. Whoever becomes a mechanic belongs to the mechanic with the same address, or to a new one. Needs a recent sign-in or step-up.
+         */
+        patch: operations["changeAccount"];
+        trace?: never;
+    };
+    "/admin/accounts/{id}/revoke-sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign an account out everywhere
+         * @description Ends every session, one’s own too. API tokens stay; suspend the account to stop those.
+         */
+        post: operations["revokeSessionsOfAccount"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/admin/access/explain": {
         parameters: {
             query?: never;
@@ -946,7 +1018,7 @@ export interface components {
             request_id: string;
         };
         /** @enum {string} */
-        ProblemCode: "customer_unknown" | "mechanic_unknown" | "mechanic_email_taken" | "mechanic_already_assigned" | "mechanic_not_assigned" | "no_changes_made" | "inventory_item_unknown" | "part_already_added" | "part_not_added" | "nothing_created" | "inventory_item_not_found" | "mechanic_not_found" | "ticket_not_found" | "inventory_name_taken" | "stock_exhausted" | "ticket_full" | "ticket_status_conflict" | "malformed_json" | "input_missing" | "validation_failed" | "email_taken" | "link_token_invalid" | "account_unknown" | "sort_field_invalid" | "order_invalid" | "token_missing" | "authorization_header_malformed" | "invalid_token" | "token_expired" | "invalid_refresh_token" | "invalid_customer" | "invalid_credentials" | "reauthentication_required" | "forbidden" | "session_required" | "csrf_failed" | "account_suspended" | "https_required" | "not_found" | "customer_not_found" | "session_not_found" | "device_not_found" | "api_token_not_found" | "message_not_found" | "problem_not_found" | "method_not_allowed" | "request_timeout" | "api_token_limit_reached" | "message_not_resendable" | "payload_too_large" | "unsupported_media_type" | "too_many_requests" | "internal_error" | "misconfigured" | "unavailable" | "sign_in_busy" | "not_ready";
+        ProblemCode: "customer_unknown" | "mechanic_unknown" | "mechanic_email_taken" | "mechanic_already_assigned" | "mechanic_not_assigned" | "no_changes_made" | "inventory_item_unknown" | "part_already_added" | "part_not_added" | "nothing_created" | "inventory_item_not_found" | "mechanic_not_found" | "ticket_not_found" | "mechanic_tied" | "inventory_name_taken" | "stock_exhausted" | "ticket_full" | "ticket_status_conflict" | "malformed_json" | "input_missing" | "validation_failed" | "email_taken" | "link_token_invalid" | "account_unknown" | "sort_field_invalid" | "order_invalid" | "token_missing" | "authorization_header_malformed" | "invalid_token" | "token_expired" | "invalid_refresh_token" | "invalid_customer" | "invalid_credentials" | "reauthentication_required" | "forbidden" | "session_required" | "csrf_failed" | "account_suspended" | "https_required" | "not_found" | "customer_not_found" | "account_not_found" | "session_not_found" | "device_not_found" | "api_token_not_found" | "message_not_found" | "problem_not_found" | "method_not_allowed" | "request_timeout" | "api_token_limit_reached" | "message_not_resendable" | "last_admin_protected" | "payload_too_large" | "unsupported_media_type" | "too_many_requests" | "internal_error" | "misconfigured" | "unavailable" | "sign_in_busy" | "not_ready";
         Customer: {
             id: number;
             first_name: string;
@@ -1388,6 +1460,43 @@ export interface components {
             /** Format: date-time */
             sent_at: string | null;
         };
+        ManagedAccountList: {
+            items: components["schemas"]["ManagedAccount"][];
+            next_cursor: string | null;
+        };
+        ManagedAccount: {
+            id: number;
+            first_name: string;
+            last_name: string;
+            email: string;
+            phone_number: string | null;
+            role: components["schemas"]["Role"];
+            /** @enum {string} */
+            status: "active" | "suspended";
+            email_verified: boolean;
+            /** @description Has not chosen a password yet, and cannot sign in */
+            invited: boolean;
+            /** @description Whom of the shop’s mechanics it belongs to */
+            mechanic_id: number | null;
+            /** Format: date-time */
+            created_at: string;
+        };
+        StaffInvitation: {
+            /** Format: email */
+            email: string;
+            /** @enum {string} */
+            role: "mechanic" | "admin";
+            first_name?: string;
+            last_name?: string;
+            phone_number?: string | null;
+            /** @description For a mechanic: whom of the shop’s mechanics the account belongs to. Left out, it is who has this address, or somebody new. */
+            mechanic_id?: number;
+        };
+        AccountStanding: {
+            role?: components["schemas"]["Role"];
+            /** @enum {string} */
+            status?: "active" | "suspended";
+        };
         AccessExplanation: {
             /** @description Whether the guard would let a session of this account in */
             allowed: boolean;
@@ -1628,7 +1737,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                code: "customer_unknown" | "mechanic_unknown" | "mechanic_email_taken" | "mechanic_already_assigned" | "mechanic_not_assigned" | "no_changes_made" | "inventory_item_unknown" | "part_already_added" | "part_not_added" | "nothing_created" | "inventory_item_not_found" | "mechanic_not_found" | "ticket_not_found" | "inventory_name_taken" | "stock_exhausted" | "ticket_full" | "ticket_status_conflict" | "malformed_json" | "input_missing" | "validation_failed" | "email_taken" | "link_token_invalid" | "account_unknown" | "sort_field_invalid" | "order_invalid" | "token_missing" | "authorization_header_malformed" | "invalid_token" | "token_expired" | "invalid_refresh_token" | "invalid_customer" | "invalid_credentials" | "reauthentication_required" | "forbidden" | "session_required" | "csrf_failed" | "account_suspended" | "https_required" | "not_found" | "customer_not_found" | "session_not_found" | "device_not_found" | "api_token_not_found" | "message_not_found" | "problem_not_found" | "method_not_allowed" | "request_timeout" | "api_token_limit_reached" | "message_not_resendable" | "payload_too_large" | "unsupported_media_type" | "too_many_requests" | "internal_error" | "misconfigured" | "unavailable" | "sign_in_busy" | "not_ready";
+                code: "customer_unknown" | "mechanic_unknown" | "mechanic_email_taken" | "mechanic_already_assigned" | "mechanic_not_assigned" | "no_changes_made" | "inventory_item_unknown" | "part_already_added" | "part_not_added" | "nothing_created" | "inventory_item_not_found" | "mechanic_not_found" | "ticket_not_found" | "mechanic_tied" | "inventory_name_taken" | "stock_exhausted" | "ticket_full" | "ticket_status_conflict" | "malformed_json" | "input_missing" | "validation_failed" | "email_taken" | "link_token_invalid" | "account_unknown" | "sort_field_invalid" | "order_invalid" | "token_missing" | "authorization_header_malformed" | "invalid_token" | "token_expired" | "invalid_refresh_token" | "invalid_customer" | "invalid_credentials" | "reauthentication_required" | "forbidden" | "session_required" | "csrf_failed" | "account_suspended" | "https_required" | "not_found" | "customer_not_found" | "account_not_found" | "session_not_found" | "device_not_found" | "api_token_not_found" | "message_not_found" | "problem_not_found" | "method_not_allowed" | "request_timeout" | "api_token_limit_reached" | "message_not_resendable" | "last_admin_protected" | "payload_too_large" | "unsupported_media_type" | "too_many_requests" | "internal_error" | "misconfigured" | "unavailable" | "sign_in_busy" | "not_ready";
             };
             cookie?: never;
         };
@@ -5287,6 +5396,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `mechanic_tied`: Mechanic has an account */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `payload_too_large`: Payload too large */
             413: {
                 headers: {
@@ -7816,6 +7934,725 @@ export interface operations {
             };
             /** @description `message_not_resendable`: Message cannot be sent again */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large`: Payload too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: Unsupported media type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Internal server error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Service unavailable; `misconfigured`: Service misconfigured */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listAccounts: {
+        parameters: {
+            query?: {
+                /** @description `next_cursor` of the page before */
+                cursor?: string;
+                limit?: number;
+                role?: components["schemas"]["Role"];
+                status?: "active" | "suspended";
+                /** @description Literal text in the name or e-mail address, at most 100 characters */
+                search?: string;
+                sort_by?: "id" | "email" | "created_at";
+                order?: "asc" | "desc";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of accounts */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": 3,
+                     *           "first_name": "Maria",
+                     *           "last_name": "Keller",
+                     *           "email": "maria@example.com",
+                     *           "phone_number": null,
+                     *           "role": "mechanic",
+                     *           "status": "active",
+                     *           "email_verified": false,
+                     *           "invited": true,
+                     *           "mechanic_id": 1,
+                     *           "created_at": "2026-01-15T10:00:00.000Z"
+                     *         }
+                     *       ],
+                     *       "next_cursor": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ManagedAccountList"];
+                };
+            };
+            /** @description `validation_failed`: Validation failed; `sort_field_invalid`: Invalid sort field; `order_invalid`: Invalid order */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `token_missing`: Token is missing; `authorization_header_malformed`: Invalid authorization header format; `invalid_token`: Token validation failed; `token_expired`: Token validation failed; `invalid_customer`: Invalid customer */
+            401: {
+                headers: {
+                    /** @description The challenge of RFC 6750, with `error` if a token was sent */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Unauthorized; `https_required`: HTTPS required */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Internal server error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Service unavailable; `misconfigured`: Service misconfigured */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    inviteStaff: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "email": "maria@example.com",
+                 *       "role": "mechanic",
+                 *       "first_name": "Maria",
+                 *       "last_name": "Keller"
+                 *     }
+                 */
+                "application/json": components["schemas"]["StaffInvitation"];
+            };
+        };
+        responses: {
+            /** @description Invited */
+            201: {
+                headers: {
+                    /** @description How many attempts are left, and the seconds until there are more: `"login";r=4;t=60` */
+                    RateLimit?: string;
+                    /** @description The limit: so many attempts, and the seconds of the first wait: `"login";q=5;w=60` */
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 3,
+                     *       "first_name": "Maria",
+                     *       "last_name": "Keller",
+                     *       "email": "maria@example.com",
+                     *       "phone_number": null,
+                     *       "role": "mechanic",
+                     *       "status": "active",
+                     *       "email_verified": false,
+                     *       "invited": true,
+                     *       "mechanic_id": 1,
+                     *       "created_at": "2026-01-15T10:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ManagedAccount"];
+                };
+            };
+            /** @description `malformed_json`: Malformed JSON; `input_missing`: No input data provided; `validation_failed`: Validation failed; `email_taken`: Email already associated with another account; `mechanic_unknown`: Mechanic not found */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `token_missing`: Token is missing; `authorization_header_malformed`: Invalid authorization header format; `invalid_token`: Token validation failed; `token_expired`: Token validation failed; `invalid_customer`: Invalid customer; `reauthentication_required`: Fresh authentication required */
+            401: {
+                headers: {
+                    /** @description The challenge of RFC 6750, with `error` if a token was sent */
+                    "WWW-Authenticate"?: string;
+                    /** @description How many attempts are left, and the seconds until there are more: `"login";r=4;t=60` */
+                    RateLimit?: string;
+                    /** @description The limit: so many attempts, and the seconds of the first wait: `"login";q=5;w=60` */
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `csrf_failed`: Cross-site request refused; `forbidden`: Unauthorized; `session_required`: Session required; `https_required`: HTTPS required */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: Request timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `mechanic_tied`: Mechanic has an account */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large`: Payload too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: Unsupported media type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_requests`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    /** @description How many attempts are left, and the seconds until there are more: `"login";r=4;t=60` */
+                    RateLimit?: string;
+                    /** @description The limit: so many attempts, and the seconds of the first wait: `"login";q=5;w=60` */
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Internal server error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Service unavailable; `misconfigured`: Service misconfigured */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getAccount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The account */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 3,
+                     *       "first_name": "Maria",
+                     *       "last_name": "Keller",
+                     *       "email": "maria@example.com",
+                     *       "phone_number": null,
+                     *       "role": "mechanic",
+                     *       "status": "active",
+                     *       "email_verified": false,
+                     *       "invited": true,
+                     *       "mechanic_id": 1,
+                     *       "created_at": "2026-01-15T10:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ManagedAccount"];
+                };
+            };
+            /** @description `token_missing`: Token is missing; `authorization_header_malformed`: Invalid authorization header format; `invalid_token`: Token validation failed; `token_expired`: Token validation failed; `invalid_customer`: Invalid customer */
+            401: {
+                headers: {
+                    /** @description The challenge of RFC 6750, with `error` if a token was sent */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Unauthorized; `https_required`: HTTPS required */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `account_not_found`: Account not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Internal server error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Service unavailable; `misconfigured`: Service misconfigured */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteAccount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "message": "Account deleted successfully"
+                     *     }
+                     */
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `malformed_json`: Malformed JSON; `input_missing`: No input data provided; `validation_failed`: Validation failed */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `token_missing`: Token is missing; `authorization_header_malformed`: Invalid authorization header format; `invalid_token`: Token validation failed; `token_expired`: Token validation failed; `invalid_customer`: Invalid customer; `reauthentication_required`: Fresh authentication required */
+            401: {
+                headers: {
+                    /** @description The challenge of RFC 6750, with `error` if a token was sent */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `csrf_failed`: Cross-site request refused; `forbidden`: Unauthorized; `session_required`: Session required; `https_required`: HTTPS required */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `account_not_found`: Account not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: Request timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `last_admin_protected`: Last active admin */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large`: Payload too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: Unsupported media type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Internal server error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Service unavailable; `misconfigured`: Service misconfigured */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeAccount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "role": "admin"
+                 *     }
+                 */
+                "application/json": components["schemas"]["AccountStanding"];
+            };
+        };
+        responses: {
+            /** @description The changed account */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 3,
+                     *       "first_name": "Maria",
+                     *       "last_name": "Keller",
+                     *       "email": "maria@example.com",
+                     *       "phone_number": null,
+                     *       "role": "admin",
+                     *       "status": "active",
+                     *       "email_verified": false,
+                     *       "invited": true,
+                     *       "mechanic_id": null,
+                     *       "created_at": "2026-01-15T10:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ManagedAccount"];
+                };
+            };
+            /** @description `malformed_json`: Malformed JSON; `input_missing`: No input data provided; `validation_failed`: Validation failed */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `token_missing`: Token is missing; `authorization_header_malformed`: Invalid authorization header format; `invalid_token`: Token validation failed; `token_expired`: Token validation failed; `invalid_customer`: Invalid customer; `reauthentication_required`: Fresh authentication required */
+            401: {
+                headers: {
+                    /** @description The challenge of RFC 6750, with `error` if a token was sent */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `csrf_failed`: Cross-site request refused; `forbidden`: Unauthorized; `session_required`: Session required; `https_required`: HTTPS required */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `account_not_found`: Account not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: Request timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `last_admin_protected`: Last active admin; `mechanic_tied`: Mechanic has an account */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large`: Payload too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: Unsupported media type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Internal server error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Service unavailable; `misconfigured`: Service misconfigured */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revokeSessionsOfAccount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How many there were */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "message": "Sessions ended",
+                     *       "revoked": 2
+                     *     }
+                     */
+                    "application/json": {
+                        message: string;
+                        revoked: number;
+                    };
+                };
+            };
+            /** @description `malformed_json`: Malformed JSON; `input_missing`: No input data provided; `validation_failed`: Validation failed */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `token_missing`: Token is missing; `authorization_header_malformed`: Invalid authorization header format; `invalid_token`: Token validation failed; `token_expired`: Token validation failed; `invalid_customer`: Invalid customer */
+            401: {
+                headers: {
+                    /** @description The challenge of RFC 6750, with `error` if a token was sent */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `csrf_failed`: Cross-site request refused; `forbidden`: Unauthorized; `session_required`: Session required; `https_required`: HTTPS required */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `account_not_found`: Account not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: Request timeout */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
