@@ -50,6 +50,7 @@ export async function sendMessage(courier: Courier, id: string): Promise<boolean
   const { db } = courier
   const now = clock()
   const channels = CHANNELS.filter((channel) => canSend(courier, channel))
+  if (channels.length === 0) return undefined
   const [message] = await answered(leaseMessage(db, id, channels, now, now + LEASE_SECONDS))
   if (!message) return undefined
   const outcome = await transmit(courier, message)

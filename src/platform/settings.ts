@@ -12,7 +12,7 @@ export interface Env {
   SIGN_IN_RING: RateLimit
   REGISTRATION_RING: RateLimit
   /** Mail can be sent only where there is one. */
-  EMAIL?: SendEmail
+  EMAIL?: SendEmail | undefined
   [name: string]: unknown
 }
 

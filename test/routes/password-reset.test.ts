@@ -7,6 +7,7 @@ import {
   signedIn,
   uniqueEmail,
 } from '../support/client.ts'
+import { runCron } from '../support/cron.ts'
 import { mailsTo, mailTo, tokenIn } from '../support/mail-provider.ts'
 import {
   beforeRoundTrip,
@@ -171,16 +172,21 @@ describe('POST /auth/password/forgot', () => {
     const [person, suspended] = [await customer(), await customer()]
     await rows("UPDATE accounts SET status = 'suspended' WHERE id = ?", suspended.id)
     const seen: unknown[] = []
+    // What is sent after the answer is not what the answer costs.
+    const { EMAIL } = testEnv
+    testEnv.EMAIL = undefined
     for (const email of [person.email, suspended.email, uniqueEmail('nobody')]) {
       forgetDerivations()
       const calls = d1.calls
       const { status, body, headers } = await forget(email)
       const named = [...headers.keys()].filter((name) => name !== 'x-request-id')
-      // What happens after the answer is not waited for, so it is not counted: two statements before it.
-      seen.push([status, body, named, headers.get('ratelimit'), derivations.length, d1.calls - calls >= 2])
+      seen.push([status, body, named, headers.get('ratelimit'), derivations.length, d1.calls - calls])
     }
+    testEnv.EMAIL = EMAIL
+    expect(seen[0]).toMatchObject([202, {}, {}, expect.any(String), 0, 2])
     expect(seen[1]).toEqual(seen[0])
     expect(seen[2]).toEqual(seen[0])
+    await runCron()
     await mailTo(person.email)
     expect(mailsTo(suspended.email)).toEqual([])
     const left = await rows(
