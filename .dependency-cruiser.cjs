@@ -10,6 +10,7 @@ const FEATURES = [
   'limits',
   'api-tokens',
   'sessions',
+  'mfa',
   'passwords',
   'sign-in',
   'profile',

@@ -16,6 +16,7 @@ const USES: Record<string, (now: number) => string> = {
   sessions: (now) =>
     'SELECT refresh_key_id AS key_id, count(*) AS uses FROM sessions ' +
     `WHERE refresh_key_id IS NOT NULL AND expires_at > ${now} GROUP BY 1`,
+  factors: () => 'SELECT substr(secret, 1, 8) AS key_id, count(*) AS uses FROM factors GROUP BY 1',
   // A row that lies under a seal is vouched for by the seal: its own key may go.
   audit_events: () =>
     'SELECT key_id, count(*) AS uses FROM audit_events WHERE id > max(' +
@@ -39,6 +40,7 @@ const FATES: Record<string, { what: string; fate: string; isForceable: boolean }
     fate: 'each moves when it is refreshed, and ends after 30 days if it is not; --force-reset ends them',
     isForceable: true,
   },
+  factors: { what: 'second factor(s)', fate: 'the cron encrypts them anew', isForceable: false },
   audit_events: { what: 'unsealed audit event(s)', fate: 'the cron seals them', isForceable: false },
   audit_seals: { what: 'audit seal(s)', fate: 'the cron signs them anew', isForceable: false },
   audit_stubs: { what: 'audit stub(s)', fate: 'the cron signs them anew', isForceable: false },

@@ -9,6 +9,9 @@ import { customerRoutes } from './customers/routes.ts'
 import { introspectionRoutes } from './introspection/routes.ts'
 import { inventoryRoutes } from './inventory/routes.ts'
 import { mechanicRoutes } from './mechanics/routes.ts'
+import { mfaRoutes } from './mfa/routes.ts'
+import { trustedDeviceRoutes } from './mfa/trusted-device-routes.ts'
+import { mfaVerifyRoutes } from './mfa/verify-routes.ts'
 import { outboxRoutes } from './outbox/routes.ts'
 import { passwordRoutes } from './passwords/routes.ts'
 import { documentRoute, openApiDocument } from './platform/document.ts'
@@ -45,6 +48,9 @@ app.route('/', platformRoutes)
 app.route('/', signInRoutes)
 app.route('/', tokenRoutes)
 app.route('/', stepUpRoutes)
+app.route('/', mfaVerifyRoutes)
+app.route('/', mfaRoutes)
+app.route('/', trustedDeviceRoutes)
 app.route('/', sessionRoutes)
 app.route('/', deviceRoutes)
 app.route('/', apiTokenRoutes)

@@ -15,6 +15,9 @@ const ROWS: Record<string, string> = {
   throttles: "INSERT INTO throttles VALUES ('account:1', 1, 1, 1)",
   throttle_attempts: "INSERT INTO throttle_attempts VALUES ('a', 'login 10.0.0.1', 'account:1', 1, 0)",
   api_tokens: "INSERT INTO api_tokens VALUES ('t', 1, 'h', 'Till', '[]', 1, 2, NULL)",
+  factors: "INSERT INTO factors VALUES ('f', 1, 'totp', 'k.box', 1, 1, 1)",
+  recovery_codes: "INSERT INTO recovery_codes VALUES (1, 'h', 1)",
+  mfa_challenges: "INSERT INTO mfa_challenges VALUES ('h', 1, '[]', NULL, 0, 1, 2)",
   link_tokens: "INSERT INTO link_tokens VALUES ('h', 1, 'password_reset', 1, 2)",
   outbox_messages:
     "INSERT INTO outbox_messages VALUES (1, 'm', 'mail', 'reset', 1, 'b', 'k', 'queued', 0, 1, 0, 1, 2, NULL)",
@@ -94,6 +97,9 @@ describe('the migrations', () => {
         'throttles',
         'link_tokens',
         'api_tokens',
+        'factors',
+        'recovery_codes',
+        'mfa_challenges',
         'service_mechanics',
         'outbox_messages',
       ]),
@@ -106,6 +112,9 @@ describe('the migrations', () => {
       throttles: 0,
       link_tokens: 0,
       api_tokens: 0,
+      factors: 0,
+      recovery_codes: 0,
+      mfa_challenges: 0,
       service_mechanics: 1,
     })
     expect(

@@ -39,10 +39,6 @@ export function isActiveRecipient(id: number, emailCanonical: string): SQL {
     AND owner.email_canonical = ${emailCanonical} AND owner.status = 'active')`
 }
 
-export function findPasswordHash(db: Database, id: number) {
-  return db.select({ passwordHash: accounts.passwordHash }).from(accounts).where(eq(accounts.id, id))
-}
-
 export function findAccountIdByEmail(db: Database, emailCanonical: string) {
   return db.select({ id: accounts.id }).from(accounts).where(eq(accounts.emailCanonical, emailCanonical))
 }

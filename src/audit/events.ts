@@ -17,6 +17,7 @@ interface EventDetails {
   'data.imported': { readonly by: 'operator'; readonly at: number } & ImportedRows
   'sign_in.succeeded': { readonly methods: readonly string[] }
   'sign_in.failed': Record<never, never>
+  'sign_in.challenged': { readonly methods: readonly string[]; readonly offered: readonly string[] }
   'session.stepped_up': { readonly methods: readonly string[] }
   'session.refreshed': Record<never, never>
   'refresh_token.repeated': Record<never, never>
@@ -37,6 +38,15 @@ interface EventDetails {
   'password.disabled': { readonly failures: number }
   'password.rehashed': { readonly from: 'imported' | 'native' }
   'device.distrusted': { readonly device_id: string; readonly failures: number }
+  'device.trusted': { readonly device_id: string }
+  'device.untrusted': { readonly device_id: string }
+  'factor.offered': FactorDetails
+  'factor.added': FactorDetails
+  'factor.removed': { readonly method: string }
+  'factor.check_failed': { readonly method: string }
+  'factor.disabled': { readonly failures: number }
+  'recovery_code.used': Record<never, never>
+  'recovery_codes.replaced': Record<never, never>
   'limit.exceeded': { readonly limit: string; readonly by: LimitKeeper }
   'access.refused': { readonly method: string; readonly route: string; readonly permission: string }
   'audit.read': { readonly filters: readonly string[] }
@@ -69,6 +79,11 @@ interface EventDetails {
   'inventory.deleted': { readonly item_id: number }
 }
 
+interface FactorDetails {
+  readonly method: string
+  readonly factor_id: string
+}
+
 /** The variable and the id of a key; its value is nowhere. */
 interface KeyDetails {
   readonly name: string
@@ -87,7 +102,15 @@ export type ImportedRows = { readonly [Kind in (typeof IMPORTED_ROWS)[number]]: 
 export const IMPORTED_ROWS = ['customers', 'mechanics', 'items', 'tickets', 'assignments', 'parts'] as const
 
 /** What refused an attempt. */
-export type LimitKeeper = 'ring' | 'mark' | 'address' | 'account' | 'device' | 'session' | 'email'
+export type LimitKeeper =
+  | 'ring'
+  | 'mark'
+  | 'address'
+  | 'account'
+  | 'account-factor'
+  | 'device'
+  | 'session'
+  | 'email'
 
 export type AuditEventName = keyof EventDetails
 

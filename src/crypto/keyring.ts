@@ -16,6 +16,7 @@ export type KeyPurpose =
   | 'refresh-token'
   | 'throttle-email'
   | 'outbox'
+  | 'factor'
 
 export interface PurposeKey {
   readonly id: string

@@ -18,13 +18,16 @@ import { trimAuditLog } from '../audit/trim.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import { watchKeys } from '../keys/watch-keys.ts'
 import { deleteOldAttempts, deleteOldThrottles } from '../limits/queries.ts'
+import { deleteExpiredChallenges } from '../mfa/challenge-queries.ts'
+import { deleteOldOffers } from '../mfa/queries.ts'
+import { resealFactors } from '../mfa/reseal.ts'
 import { deliverOutbox } from '../outbox/deliver.ts'
 import { deleteOldMessages, wipeExpiredMessages } from '../outbox/queries.ts'
 import { deleteExpiredLinkTokens } from '../passwords/queries.ts'
 import { answered, type Database, openDatabase, previousChangedOne } from '../platform/database.ts'
 import { describeKeys, loadKeys } from '../platform/keys.ts'
 import { logAlert, logInfo } from '../platform/log.ts'
-import { type Env, readSettings } from '../platform/settings.ts'
+import { type Env, readSettings, type Settings } from '../platform/settings.ts'
 import { deleteUnseenDevices } from '../sessions/device-queries.ts'
 import { deleteExpiredSessions } from '../sessions/queries.ts'
 
@@ -56,19 +59,8 @@ export async function keepHouse(env: Env): Promise<void> {
   const keys = await loadKeys(settings)
   const recorded = await recordOperatorActions(db, keys.auditMac, now)
   await watchKeys(db, keys.auditMac, await describeKeys(settings), settings.keyMaxAgeDays, now)
-  const [sessions, links, repeats, devices, attempts, throttles, tokens] = await answered(
-    db.batch([
-      deleteExpiredSessions(db, now, MAX_ROWS_PER_RUN),
-      deleteExpiredLinkTokens(db, now, MAX_ROWS_PER_RUN),
-      deleteOldAuditRepeats(db, now - REPEATS_KEPT_DAYS * DAY_SECONDS, MAX_ROWS_PER_RUN),
-      deleteUnseenDevices(db, now, MAX_ROWS_PER_RUN),
-      deleteOldAttempts(db, now - settings.signInAddressSeconds, MAX_ATTEMPTS_PER_RUN),
-      deleteOldThrottles(db, now - STRAY_THROTTLES_KEPT_DAYS * DAY_SECONDS, MAX_ATTEMPTS_PER_RUN),
-      deleteExpiredApiTokens(db, now - EXPIRED_TOKENS_KEPT_DAYS * DAY_SECONDS, MAX_ROWS_PER_RUN),
-      wipeExpiredMessages(db, now, MAX_ROWS_PER_RUN),
-      deleteOldMessages(db, now - MESSAGES_KEPT_DAYS * DAY_SECONDS, MAX_ROWS_PER_RUN),
-    ]),
-  )
+  const removed = await removeOld(db, settings, now)
+  const factorsResealed = await resealFactors(db, keys.factor)
   const { sealed, isMarked } = await sealAuditEvents(db, env.KV, keys, now)
   // No seal leaves an old key before the mark has: `npm run keys` can see the seals, and not the mark.
   const resealed = isMarked ? await resealAuditLog(db, keys.auditSeal) : 0
@@ -78,19 +70,38 @@ export async function keepHouse(env: Env): Promise<void> {
   const messages = await deliverOutbox({ db, keys, settings, email: env.EMAIL }, now)
   logInfo('housekeeping', {
     operator_actions: recorded,
-    sessions: sessions.meta.changes,
-    link_tokens: links.meta.changes,
-    audit_repeats: repeats.meta.changes,
-    devices: devices.meta.changes,
-    throttle_attempts: attempts.meta.changes,
-    throttles: throttles.meta.changes,
-    api_tokens: tokens.meta.changes,
+    ...removed,
     messages_sent: messages,
+    factors_renewed: factorsResealed,
     audit_events_sealed: sealed,
     audit_seals_renewed: resealed,
     audit_events_removed: trimmed,
   })
 }
+
+/** Removes what is of no use any more; how many rows of each kind, or of messages how many were wiped. */
+async function removeOld(db: Database, settings: Settings, now: number): Promise<Record<string, number>> {
+  const daysAgo = (days: number) => now - days * DAY_SECONDS
+  const statements = {
+    sessions: deleteExpiredSessions(db, now, MAX_ROWS_PER_RUN),
+    link_tokens: deleteExpiredLinkTokens(db, now, MAX_ROWS_PER_RUN),
+    audit_repeats: deleteOldAuditRepeats(db, daysAgo(REPEATS_KEPT_DAYS), MAX_ROWS_PER_RUN),
+    devices: deleteUnseenDevices(db, now, MAX_ROWS_PER_RUN),
+    throttle_attempts: deleteOldAttempts(db, now - settings.signInAddressSeconds, MAX_ATTEMPTS_PER_RUN),
+    throttles: deleteOldThrottles(db, daysAgo(STRAY_THROTTLES_KEPT_DAYS), MAX_ATTEMPTS_PER_RUN),
+    api_tokens: deleteExpiredApiTokens(db, daysAgo(EXPIRED_TOKENS_KEPT_DAYS), MAX_ROWS_PER_RUN),
+    messages_expired: wipeExpiredMessages(db, now, MAX_ROWS_PER_RUN),
+    messages: deleteOldMessages(db, daysAgo(MESSAGES_KEPT_DAYS), MAX_ROWS_PER_RUN),
+    mfa_challenges: deleteExpiredChallenges(db, now, MAX_ROWS_PER_RUN),
+    factor_offers: deleteOldOffers(db, now, MAX_ROWS_PER_RUN),
+  }
+  const [first, ...others] = Object.values(statements)
+  if (!first) return {}
+  const results = await answered(db.batch([first, ...others]))
+  return Object.fromEntries(Object.keys(statements).map((name, i) => [name, changesOf(results[i])]))
+}
+
+const changesOf = (result: unknown) => (result as D1Result | undefined)?.meta.changes ?? 0
 
 /** Turns operator actions into signed audit events; two runs at once record each of them once. */
 async function recordOperatorActions(db: Database, keyring: Keyring, now: number): Promise<number> {

@@ -48,6 +48,8 @@ export interface Place {
 
 const SESSION_PREFIX = 'session:'
 
+type SubjectKind = 'account' | 'account-factor' | 'device' | 'session' | 'email'
+
 export const accountKey = (id: number) => `account:${id}`
 export const sessionKey = (id: string) => SESSION_PREFIX + id
 
@@ -125,7 +127,7 @@ function refusePlace(scope: RequestScope, place: Place) {
     }
     return refuseAttempt(scope, limit, { by: 'address', waitSeconds, quota: quotaFor(scope, place) })
   }
-  const by = tally.key?.replace(/:.*/, '') as 'account' | 'device' | 'session' | 'email'
+  const by = tally.key?.replace(/:.*/, '') as SubjectKind
   const accountId = tally.accountId ?? undefined
   return refuseAttempt(scope, limit, { by, waitSeconds, accountId, quota: quotaFor(scope, place) })
 }
@@ -166,9 +168,14 @@ export async function recordFailure(
   const failures = own?.failures ?? tally.failures + 1
   const ofAccount = isOfSession ? (rest[0] as { failures: number }[])[0]?.failures : own?.failures
   alertAtCeiling(scope, tally, ofAccount)
+  announceFailure(scope, place, failures, now)
+  return failures
+}
+
+/** Announces how things stand after a failure, of which the subject has so many now. */
+export function announceFailure(scope: RequestScope, place: Place, failures: number, now = clock()): void {
   const counted = judgeSubject(place, { failures, failedAt: now, open: 0 }, now)
   announce(scope, place, tighter(counted, judgeAddress(place, 1, now)))
-  return failures
 }
 
 /**

@@ -5,7 +5,7 @@
 import type { Settings } from '../platform/settings.ts'
 
 /** The limits that a route can name. */
-export type LimitName = 'login' | 'register' | 'refresh' | 'reset' | 'forgot' | 'password' | 'invite'
+export type LimitName = 'login' | 'register' | 'refresh' | 'reset' | 'forgot' | 'password' | 'invite' | 'mfa'
 
 /** Consecutive failures: so many are free, then there is a wait before each further attempt. */
 export interface FailureRule {
@@ -28,6 +28,9 @@ export const SESSION_MAX_FAILURES = 20
 
 /** So many invitations a minute can come from one admin: each is a mail to somebody. */
 export const INVITATIONS_PER_MINUTE = 10
+
+/** So many wrong codes in a row disable the codes of an app (NIST SP 800-63B-4 §3.2.2). */
+export const FACTOR_MAX_FAILURES = 100
 
 /** What the binding allows in a minute; wrangler.toml says so, too, and a test compares. */
 export const RING_REQUESTS = 30
@@ -117,7 +120,7 @@ export function tighter(one: Standing, other: Standing): Standing {
 
 /** What a limit announces: so many attempts, and the seconds that the first wait lasts. */
 export function announcedQuota(limit: LimitName, settings: Settings): WindowRule {
-  if (limit === 'login') return quotaOf(accountRule(settings), settings)
+  if (limit === 'login' || limit === 'mfa') return quotaOf(accountRule(settings), settings)
   if (limit === 'password') return quotaOf(sessionRule(settings), settings)
   return windowRule(limit, settings) ?? { limit: RING_REQUESTS, seconds: RING_SECONDS }
 }

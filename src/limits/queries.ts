@@ -2,7 +2,7 @@
  * Counting attempts. An attempt takes a place by one conditional insert, before any work; a failure makes
  * it count, a success takes it away, and whatever else happens leaves it to lapse.
  */
-import { and, eq, inArray, type SQL, sql } from 'drizzle-orm'
+import { and, eq, inArray, ne, type SQL, sql } from 'drizzle-orm'
 import { accounts } from '../accounts/tables.ts'
 import type { Database } from '../platform/database.ts'
 import { type FailureRule, PLACE_SECONDS, type WindowRule } from './policy.ts'
@@ -129,10 +129,20 @@ export function deleteThrottles(db: Database, keys: string[], when: SQL) {
   return db.delete(throttles).where(and(inArray(throttles.key, keys), when))
 }
 
-/** Ends every count of an account: it has a new password. */
+/** Ends the counts of an account's password: it has a new one. Guesses at its second factor stay counted. */
 export function deleteThrottlesOf(db: Database, accountId: number, when: SQL) {
-  return db.delete(throttles).where(and(eq(throttles.accountId, accountId), when))
+  return db
+    .delete(throttles)
+    .where(and(eq(throttles.accountId, accountId), ne(throttles.key, factorKey(accountId)), when))
 }
+
+const FACTOR_PREFIX = 'account-factor:'
+
+/** What guesses at the second factor of an account are counted under; like `account:`, no time ends it. */
+export const factorKey = (accountId: number) => FACTOR_PREFIX + accountId
+
+/** The same in SQL, of an account that a statement finds; NULL if it finds none. */
+export const factorKeyOf = (accountId: SQL): SQL => sql`${FACTOR_PREFIX} || ${accountId}`
 
 export function deleteOldAttempts(db: Database, before: number, limit: number) {
   return db

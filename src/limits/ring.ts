@@ -14,7 +14,7 @@ import { refuseAttempt } from './refusal.ts'
 const ANSWER_WITHIN_MS = 2_000
 
 /** The limits whose blocked addresses are marked in KV for long enough to be of use. */
-const MARKED: readonly LimitName[] = ['login', 'reset', 'forgot']
+const MARKED: readonly LimitName[] = ['login', 'reset', 'forgot', 'mfa']
 
 /** What an address is counted under by the database and in KV. */
 export function addressOf(limit: LimitName, scope: RequestScope): string {

@@ -49,13 +49,34 @@ export const ACCESS_PROBLEMS = {
     explanation:
       'The e-mail address and password do not belong together. The answer is the same whether or not the account exists.',
   },
+  mfa_required: {
+    status: 401,
+    title: 'Second factor required',
+    detail: 'Send the mfa_token of this answer with a code to /auth/mfa/verify',
+    explanation:
+      'The first factor was right, and the account has a second one. `mfa_token` is good for ten minutes, for one sign-in and for nothing but POST /auth/mfa/verify; `methods` lists what can be proved there.',
+  },
+  mfa_token_invalid: {
+    status: 401,
+    title: 'MFA token not valid',
+    detail: 'This sign-in was completed, has expired or had too many wrong codes; please sign in again',
+    explanation:
+      'An `mfa_token` works once, for ten minutes and five wrong codes, and ends with a new password. Begin with the sign-in again.',
+  },
+  factor_code_invalid: {
+    status: 401,
+    title: 'Code not valid',
+    detail: 'The code is wrong, was used before, or is not the present one',
+    explanation:
+      'A code of an app counts for its thirty seconds and those before and after, and once. A recovery code works once. After a hundred wrong codes in a row those of the app count no more; a recovery code still does.',
+  },
   reauthentication_required: {
     status: 401,
     title: 'Fresh authentication required',
     detail:
       'Sign in again, confirm your password at /auth/step-up, or send it as current_password in the same request',
     explanation:
-      'Changing a password or an e-mail address and deleting an account need a recent sign-in or the current password. Making an API token and changing other people’s accounts need a recent sign-in or step-up.',
+      'Changing a password or an e-mail address and deleting an account need a recent sign-in or the current password. Making an API token, changing a second factor and changing other people’s accounts need a recent sign-in or step-up. Whoever has a second factor steps up with that: the password alone is not enough then.',
   },
   forbidden: {
     status: 403,

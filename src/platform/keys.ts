@@ -13,6 +13,7 @@ export interface Keys {
   readonly refreshToken: Keyring
   readonly throttleEmail: Keyring
   readonly outbox: Keyring
+  readonly factor: Keyring
 }
 
 const derived = new WeakMap<Settings, Keys>()
@@ -22,19 +23,41 @@ export async function loadKeys(settings: Settings): Promise<Keys> {
   if (known) return known
   const signing = bytesOf(settings.secretKeys)
   const data = bytesOf(settings.dataKeys)
-  const [accessToken, cursor, csrf, pepper, auditMac, auditSeal, refreshToken, throttleEmail, outbox] =
-    await Promise.all([
-      deriveKeyring(signing, 'access-token'),
-      deriveKeyring(signing, 'cursor'),
-      deriveKeyring(signing, 'csrf'),
-      deriveKeyring(data, 'password-pepper'),
-      deriveKeyring(data, 'audit-mac'),
-      deriveKeyring(data, 'audit-seal'),
-      deriveKeyring(data, 'refresh-token'),
-      deriveKeyring(data, 'throttle-email'),
-      deriveKeyring(data, 'outbox'),
-    ])
-  const keys = { accessToken, cursor, csrf, pepper, auditMac, auditSeal, refreshToken, throttleEmail, outbox }
+  const [
+    accessToken,
+    cursor,
+    csrf,
+    pepper,
+    auditMac,
+    auditSeal,
+    refreshToken,
+    throttleEmail,
+    outbox,
+    factor,
+  ] = await Promise.all([
+    deriveKeyring(signing, 'access-token'),
+    deriveKeyring(signing, 'cursor'),
+    deriveKeyring(signing, 'csrf'),
+    deriveKeyring(data, 'password-pepper'),
+    deriveKeyring(data, 'audit-mac'),
+    deriveKeyring(data, 'audit-seal'),
+    deriveKeyring(data, 'refresh-token'),
+    deriveKeyring(data, 'throttle-email'),
+    deriveKeyring(data, 'outbox'),
+    deriveKeyring(data, 'factor'),
+  ])
+  const keys = {
+    accessToken,
+    cursor,
+    csrf,
+    pepper,
+    auditMac,
+    auditSeal,
+    refreshToken,
+    throttleEmail,
+    outbox,
+    factor,
+  }
   // Two first requests may both derive; the values are equal, so either may stay.
   derived.set(settings, keys)
   return keys

@@ -90,6 +90,12 @@ export const PROBLEMS = {
     title: 'Device not found',
     explanation: 'You have no device with this id. GET /auth/devices lists the ones there are.',
   },
+  factor_not_found: {
+    status: 404,
+    title: 'Second factor not found',
+    explanation:
+      'You have no such second factor, or none on offer that could be confirmed. An offer is good for an hour.',
+  },
   api_token_not_found: {
     status: 404,
     title: 'API token not found',

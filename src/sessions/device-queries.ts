@@ -9,6 +9,9 @@ import type { AgentNames } from './user-agent.ts'
 /** A device that nobody signs in from for so long is forgotten: 180 days. */
 export const DEVICE_KNOWN_SECONDS = 15_552_000
 
+/** How long a device is not asked for the second factor, since the person said so: 30 days. */
+export const DEVICE_TRUSTED_SECONDS = 2_592_000
+
 /** Of one account. Clients that keep no device token are a new device at each sign-in. */
 export const MAX_DEVICES = 50
 
@@ -37,7 +40,7 @@ export function saveDevice(db: Database, device: SeenDevice, origin: RequestFact
     .insert(devices)
     .select(sql`
       SELECT ${device.id}, ${device.accountId}, ${device.tokenHash}, NULL, NULL, ${place.browser}, ${place.os},
-        ${place.address}, ${place.country}, ${place.city}, ${place.network}, ${now}, ${now}
+        ${place.address}, ${place.country}, ${place.city}, ${place.network}, ${now}, ${now}, NULL
       WHERE ${when}`)
     .onConflictDoUpdate({
       target: devices.id,
@@ -53,6 +56,48 @@ export function saveDevice(db: Database, device: SeenDevice, origin: RequestFact
 /** There is no device with this id. */
 export function isNoDevice(id: string): SQL {
   return sql`NOT EXISTS (SELECT 1 FROM ${devices} AS noted WHERE noted.id = ${id})`
+}
+
+/** A sign-in from the device need not prove the second factor. */
+export function isTrustedDevice(accountId: number, id: string, now: number): SQL {
+  return sql`EXISTS (SELECT 1 FROM ${devices} AS trusted WHERE trusted.id = ${id}
+    AND trusted.account_id = ${accountId} AND trusted.trusted_until > ${now})`
+}
+
+/** Trusts a device from now on, under a condition. */
+export function trustDevice(db: Database, accountId: number, id: string, now: number, when: SQL) {
+  return db
+    .update(devices)
+    .set({ trustedUntil: now + DEVICE_TRUSTED_SECONDS })
+    .where(and(eq(devices.id, id), eq(devices.accountId, accountId), when))
+}
+
+/** Ends the trust in a device, under a condition. */
+export function distrustDevice(db: Database, accountId: number, id: string, now: number, when: SQL) {
+  return db
+    .update(devices)
+    .set({ trustedUntil: null })
+    .where(and(eq(devices.id, id), eq(devices.accountId, accountId), gt(devices.trustedUntil, now), when))
+    .returning({ id: devices.id })
+}
+
+/** Ends the trust in every device of an account, under a condition. */
+export function distrustDevicesOf(db: Database, accountId: number, when: SQL) {
+  return db
+    .update(devices)
+    .set({ trustedUntil: null })
+    .where(and(eq(devices.accountId, accountId), isNotNull(devices.trustedUntil), when))
+}
+
+/** The trusted devices of an account, last seen first. */
+export function listTrustedDevices(db: Database, accountId: number, now: number) {
+  const { id, name, browser, os, trustedUntil, lastSeenAt } = devices
+  return db
+    .select({ id, name, browser, os, trustedUntil, lastSeenAt })
+    .from(devices)
+    .where(and(eq(devices.accountId, accountId), gt(devices.trustedUntil, now)))
+    .orderBy(desc(lastSeenAt))
+    .limit(MAX_LISTED)
 }
 
 /** Removes, under a condition, what an account has too many of, longest unseen first; never a device with a session. */

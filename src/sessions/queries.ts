@@ -64,16 +64,19 @@ export const findSession = compileSessionRead()
 interface NewSession {
   readonly id: string
   readonly accountId: number
-  /** The hash that the password was checked against. */
-  readonly checkedHash: string
+  /** About the row of `accounts`: what was proved still holds. */
+  readonly stillProved: SQL
+  readonly methods: readonly string[]
+  /** Whether all factors of the account were proved just now; else it counts as fresh only after a step-up. */
+  readonly isFresh: boolean
   /** The key of its first refresh token. */
   readonly refreshKeyId: string
   readonly deviceId: string
 }
 
 /**
- * Opens a session, if the account is active and still has the password that was checked: a change
- * during the derivation must not leave a live session behind.
+ * Opens a session, if the account is active and what was proved still holds: a change during the
+ * derivation must not leave a live session behind.
  */
 export function insertSession(db: Database, session: NewSession, origin: RequestFacts) {
   const { now } = origin
@@ -81,10 +84,10 @@ export function insertSession(db: Database, session: NewSession, origin: Request
   return db
     .insert(sessions)
     .select(sql`
-      SELECT ${session.id}, id, ${now}, ${now}, ${now + SESSION_IDLE_SECONDS}, 0, ${session.refreshKeyId}, NULL, NULL,
-        ${now}, ${origin.address ?? null}, ${origin.userAgent ?? null}, ${origin.country ?? null}, ${origin.city ?? null}, '["password"]', ${session.deviceId}
+      SELECT ${session.id}, id, ${now}, ${session.isFresh ? now : 0}, ${now + SESSION_IDLE_SECONDS}, 0, ${session.refreshKeyId}, NULL, NULL,
+        ${now}, ${origin.address ?? null}, ${origin.userAgent ?? null}, ${origin.country ?? null}, ${origin.city ?? null}, ${JSON.stringify(session.methods)}, ${session.deviceId}
       FROM ${accounts}
-      WHERE id = ${session.accountId} AND password_hash = ${session.checkedHash} AND status = 'active'`)
+      WHERE id = ${session.accountId} AND status = 'active' AND ${session.stillProved}`)
     .returning({
       // With this one.
       held: sql<number>`(SELECT count(*) FROM ${sessions} AS held
@@ -92,11 +95,13 @@ export function insertSession(db: Database, session: NewSession, origin: Request
     })
 }
 
-/** The person has proved again who they are, under a condition. */
-export function updateAuthenticatedAt(db: Database, id: string, now: number, when: SQL) {
+/** The person has proved again who they are, by a method, under a condition. */
+export function updateAuthenticatedAt(db: Database, id: string, method: string, now: number, when: SQL) {
+  const methods = sql`CASE WHEN EXISTS (SELECT 1 FROM json_each(${sessions.methods}) AS own WHERE own.value = ${method})
+    THEN ${sessions.methods} ELSE json_insert(${sessions.methods}, '$[#]', ${method}) END`
   return db
     .update(sessions)
-    .set({ authenticatedAt: now })
+    .set({ authenticatedAt: now, methods })
     .where(and(eq(sessions.id, id), when))
     .returning({ id: sessions.id })
 }
@@ -106,6 +111,16 @@ export function isLiveSession(id: string, now: number): SQL {
   return sql`EXISTS (
     SELECT 1 FROM ${sessions} AS live JOIN ${accounts} AS holder ON holder.id = live.account_id
     WHERE live.id = ${id} AND live.expires_at > ${now} AND holder.status = 'active')`
+}
+
+/** Beside the columns of `accounts`: what the account has of live sessions, and of devices. */
+export function heldColumns(now: number) {
+  const live = sql`FROM ${sessions} AS held WHERE held.account_id = ${accounts}.id AND held.expires_at > ${now}`
+  const known = sql`FROM ${devices} AS held WHERE held.account_id = ${accounts}.id`
+  return {
+    sessionCount: sql<number>`(SELECT count(*) ${live})`.as('session_count'),
+    deviceCount: sql<number>`(SELECT count(*) ${known})`.as('device_count'),
+  }
 }
 
 /** Of a session that ends: until when a mark must refuse it. Each refresh gives a new access token. */
@@ -154,6 +169,7 @@ export function listSessions(db: Database, accountId: number, now: number) {
     .select({
       id: sessions.id,
       createdAt: sessions.createdAt,
+      authenticatedAt: sessions.authenticatedAt,
       lastSeenAt: sessions.lastSeenAt,
       expiresAt: sessions.expiresAt,
       address: sessions.address,

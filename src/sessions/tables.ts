@@ -4,7 +4,7 @@ export const sessions = sqliteTable('sessions', {
   id: text().primaryKey(),
   accountId: integer('account_id').notNull(),
   createdAt: integer('created_at').notNull(),
-  /** When the person last proved who they are; freshness is measured from here. */
+  /** When the person last proved who they are, by all factors; freshness is measured from here. 0: not yet. */
   authenticatedAt: integer('authenticated_at').notNull(),
   expiresAt: integer('expires_at').notNull(),
   /** How often it was refreshed; only the refresh token with this counter and key counts. */
@@ -42,6 +42,8 @@ export const devices = sqliteTable('devices', {
   firstSeenAt: integer('first_seen_at').notNull(),
   /** The last sign-in. */
   lastSeenAt: integer('last_seen_at').notNull(),
+  /** Until when a sign-in from here is not asked for the second factor. */
+  trustedUntil: integer('trusted_until'),
 })
 
 export const accountCountries = sqliteTable('account_countries', {

@@ -1,10 +1,10 @@
 /**
  * Proof that the person is still there (NIST SP 800-63B-4 §2.2.3): a recent sign-in, or the current
- * password in the same request.
+ * password in the same request, as long as there is no second factor.
  */
-import { type SQL, sql } from 'drizzle-orm'
+import { and, type SQL, sql } from 'drizzle-orm'
 import type { BatchItem } from 'drizzle-orm/batch'
-import { findPasswordHash, hasPasswordHash } from '../accounts/queries.ts'
+import { hasPasswordHash } from '../accounts/queries.ts'
 import { insertAuditEvent, signAuditEvent } from '../audit/queries.ts'
 import {
   admit,
@@ -18,7 +18,8 @@ import {
   takePlace,
 } from '../limits/attempt.ts'
 import { SESSION_MAX_FAILURES } from '../limits/policy.ts'
-import { hasFailures } from '../limits/queries.ts'
+import { deleteAttempt, hasFailures } from '../limits/queries.ts'
+import { hasFactor } from '../mfa/queries.ts'
 import { checkPassword } from '../passwords/check.ts'
 import { answered, previousChangedOne } from '../platform/database.ts'
 import { Problem, reauthenticationRequired } from '../platform/problem.ts'
@@ -27,6 +28,7 @@ import { ACCESS_TOKEN_SECONDS } from '../sessions/access-token.ts'
 import { markEnded } from '../sessions/blacklist.ts'
 import type { Actor, Session } from '../sessions/guard.ts'
 import { deleteSessionsOf, findSession } from '../sessions/queries.ts'
+import { findOwnProofs } from './queries.ts'
 
 /** Whether a sign-in is recent enough; a limit of 0 seconds means never. */
 export function isFresh(session: Session, freshAuthSeconds: number, now: number): boolean {
@@ -59,8 +61,9 @@ export async function requireFreshness(
   const { settings, facts } = scope
   // Also with the password: who holds a token that was given to a program must not guess at it.
   if (actor.rights.scopes !== undefined) throw new Problem('session_required')
-  if (currentPassword !== undefined) return requireCurrentPassword(scope, actor, currentPassword)
-  if (isFresh(actor.session, settings.freshAuthSeconds, facts.now)) return NO_ATTEMPT
+  const isRecent = isFresh(actor.session, settings.freshAuthSeconds, facts.now)
+  if (currentPassword !== undefined) return requireCurrentPassword(scope, actor, currentPassword, isRecent)
+  if (isRecent) return NO_ATTEMPT
   throw reauthenticationRequired(settings.freshAuthSeconds)
 }
 
@@ -90,28 +93,38 @@ export async function whyRefused(scope: RequestScope, actor: Actor): Promise<Pro
     : new Problem('invalid_token', { reason: 'ended during the request' })
 }
 
+const STEP_UP_WITH_FACTOR = 'Confirm a code of your second factor at /auth/step-up'
+
 /**
  * Requires the password in use. A wrong one counts like a failed sign-in, in the account's row too; but whether
  * there is an attempt left is counted by session. So strangers who fail to sign in cannot keep the owner from
  * changing the password, and a stolen access token guesses `SESSION_MAX_FAILURES` times, with growing waits,
- * before its session ends. A right one ends the account's count: it proves what a sign-in would.
- * @throws Problem `invalid_credentials`, `too_many_requests`, `sign_in_busy`
+ * before its session ends. A right one ends the account's count: it proves what a sign-in would. Where there is a
+ * second factor it proves less, so that it is not even looked at unless `isRecent` is proof enough.
+ * @throws Problem `invalid_credentials`, `reauthentication_required`, `too_many_requests`, `sign_in_busy`
  */
 export async function requireCurrentPassword(
   scope: RequestScope,
   actor: Actor,
   password: string,
+  isRecent = false,
 ): Promise<Proof> {
+  const { db } = scope
   const { id } = actor.account
   const attempt = beginAttempt(scope, 'password', sessionSubject(actor.session.id, id))
   const [tally, taken, [stored]] = await answered(
-    scope.db.batch([...takePlace(scope.db, attempt), findPasswordHash(scope.db, id)]),
+    db.batch([...takePlace(db, attempt), findOwnProofs(db, id)]),
   )
   const place = admit(scope, 'password', attempt, tally, taken)
+  if (stored?.factorMethods && !isRecent) {
+    await answered(deleteAttempt(db, attempt.id, sql`true`))
+    throw reauthenticationRequired(scope.settings.freshAuthSeconds, STEP_UP_WITH_FACTOR)
+  }
   const verdict = await checkPassword(scope, password, stored?.passwordHash, { mayRehash: false })
   if (verdict.matches && stored?.passwordHash) {
+    const isEnough = isRecent ? undefined : sql`NOT ${hasFactor(id)}`
     return {
-      condition: hasPasswordHash(id, stored.passwordHash),
+      condition: and(hasPasswordHash(id, stored.passwordHash), isEnough),
       cleared: clearFailures(scope, place, sql`true`),
       announce: () => announceSuccess(scope, place),
     }

@@ -32,9 +32,12 @@ import { nameAgent } from '../sessions/user-agent.ts'
 /** What was checked before, and must still be so. */
 export interface Checked {
   readonly accountId: number
-  /** The hash that the password was checked against. */
-  readonly hash: string
-  readonly rehash: { readonly hash: string; readonly from: 'imported' | 'native' } | undefined
+  readonly methods: readonly string[]
+  /** About the row of `accounts`: what was proved still holds. */
+  readonly stillProved: SQL
+  /** Whether all factors of the account were proved just now. */
+  readonly isFresh: boolean
+  readonly rehash: Rehash | undefined
   /** The device that the request's device token belongs to. */
   readonly deviceId: string | undefined
   /** The session that this browser came with; nothing of its holder is left to end it later. */
@@ -43,6 +46,13 @@ export interface Checked {
   readonly held: { readonly sessions: number; readonly devices: number }
   /** What a success ends, under the condition that the session was opened. */
   readonly clear: (isOpened: SQL) => readonly BatchItem<'sqlite'>[]
+}
+
+/** A password's new form, and the one that was checked. */
+export interface Rehash {
+  readonly old: string
+  readonly hash: string
+  readonly from: 'imported' | 'native'
 }
 
 export interface Opened {
@@ -61,12 +71,14 @@ export async function openSession(scope: RequestScope, checked: Checked): Promis
   const session = {
     id: opened.sessionId,
     accountId: checked.accountId,
-    checkedHash: checked.hash,
+    stillProved: checked.stillProved,
+    methods: checked.methods,
+    isFresh: checked.isFresh,
     refreshKeyId: keys.refreshToken.newest.id,
     deviceId: checked.deviceId ?? randomId(),
   }
   const sign = signFor(scope, checked.accountId, opened.sessionId)
-  const succeeded = await sign('sign_in.succeeded', { methods: ['password'] })
+  const succeeded = await sign('sign_in.succeeded', { methods: checked.methods })
   const isOpened = isRecorded(succeeded)
   const ending = [
     ...(await replacing(scope, checked, sign, isOpened)),
@@ -78,7 +90,7 @@ export async function openSession(scope: RequestScope, checked: Checked): Promis
       insertSession(db, session, facts),
       insertAuditEvent(db, succeeded, isLiveSession(session.id, facts.now)),
       ...ending,
-      ...(await rehashing(scope, checked, sign, isOpened)),
+      ...(await rehashing(scope, checked, isOpened, opened.sessionId)),
       ...(await notingDevice(scope, { session, checked, token: opened.deviceToken }, sign, isOpened)),
       ...(await notingCountry(scope, checked.accountId, sign, isOpened)),
       ...checked.clear(isOpened),
@@ -125,8 +137,9 @@ type Sign = <Name extends AuditEventName>(
   details: AuditFacts<Name>['details'],
 ) => Promise<SignedAuditEvent>
 
-function signFor({ keys, facts }: RequestScope, accountId: number, sessionId: string): Sign {
-  const who = { outcome: 'success', actorId: accountId, subjectId: accountId, sessionId } as const
+function signFor({ keys, facts }: RequestScope, accountId: number, sessionId: string | undefined): Sign {
+  const whom = { outcome: 'success', actorId: accountId, subjectId: accountId } as const
+  const who = sessionId === undefined ? whom : { ...whom, sessionId }
   return (event, details) => signAuditEvent(keys.auditMac, facts, { ...who, event, details })
 }
 
@@ -147,17 +160,18 @@ async function replacing(
   ]
 }
 
-/** The session's insert compares with the old hash, so the new one is stored after it. */
-async function rehashing(
-  { db }: RequestScope,
-  { accountId, hash, rehash }: Checked,
-  sign: Sign,
+/** What was proved is compared with the old hash, so the new one is stored after that. */
+export async function rehashing(
+  scope: RequestScope,
+  { accountId, rehash }: Pick<Checked, 'accountId' | 'rehash'>,
   when: SQL,
+  sessionId?: string,
 ): Promise<Statements> {
   if (!rehash) return []
-  const event = await sign('password.rehashed', { from: rehash.from })
+  const { db } = scope
+  const event = await signFor(scope, accountId, sessionId)('password.rehashed', { from: rehash.from })
   return [
-    updateRehashedPassword(db, accountId, hash, rehash.hash, when),
+    updateRehashedPassword(db, accountId, rehash.old, rehash.hash, when),
     insertAuditEvent(db, event, previousChangedOne),
   ]
 }

@@ -1,25 +1,35 @@
-/** Whose attempt a sign-in is. */
+/** What a sign-in reads: whose attempt it is, and what it is checked against. */
 import { eq, type SQL, sql } from 'drizzle-orm'
 import { profileColumns } from '../accounts/queries.ts'
 import { accounts } from '../accounts/tables.ts'
 import { hasFailures } from '../limits/queries.ts'
 import { throttles } from '../limits/tables.ts'
+import { secondFactorColumns } from '../mfa/queries.ts'
 import type { Database } from '../platform/database.ts'
 import { DEVICE_KNOWN_SECONDS } from '../sessions/device-queries.ts'
-import { devices, sessions } from '../sessions/tables.ts'
+import { heldColumns } from '../sessions/queries.ts'
+import { devices } from '../sessions/tables.ts'
 
-/** Who has this canonical e-mail address, the password hash to check, and what the account has of sessions and devices. */
-export function findSigner(db: Database, emailCanonical: string, now: number) {
-  const live = sql`FROM ${sessions} AS held WHERE held.account_id = ${accounts}.id AND held.expires_at > ${now}`
+/**
+ * Who has this canonical e-mail address, the password hash to check, what a right password would meet (second factors,
+ * and whether the device of this token is trusted), and what the account has of sessions and devices.
+ */
+export function findSigner(
+  db: Database,
+  emailCanonical: string,
+  deviceTokenHash: string | undefined,
+  now: number,
+) {
+  const trusted = sql<string | null>`(SELECT known.id FROM ${devices} AS known
+    WHERE known.account_id = ${accounts}.id AND known.trusted_until > ${now}
+      AND ${deviceTokenHash ?? null} IN (known.token_hash, known.previous_token_hash) LIMIT 1)`
   return db
     .select({
       ...profileColumns,
       passwordHash: accounts.passwordHash,
-      sessionCount: sql<number>`(SELECT count(*) ${live})`.as('session_count'),
-      deviceCount:
-        sql<number>`(SELECT count(*) FROM ${devices} AS held WHERE held.account_id = ${accounts}.id)`.as(
-          'device_count',
-        ),
+      ...secondFactorColumns,
+      trustedDeviceId: trusted.as('trusted_device_id'),
+      ...heldColumns(now),
     })
     .from(accounts)
     .where(eq(accounts.emailCanonical, emailCanonical))
@@ -58,6 +68,14 @@ export function signInSubject(asked: SignInSubject): SQL {
         AND ${deviceTokenHash ?? null} IN (known.token_hash, known.previous_token_hash)
         AND NOT ${isSpent}
     LIMIT 1`
+}
+
+/** What proves the current password of an account, and whether a second factor is to be proved instead. */
+export function findOwnProofs(db: Database, accountId: number) {
+  return db
+    .select({ passwordHash: accounts.passwordHash, factorMethods: secondFactorColumns.factorMethods })
+    .from(accounts)
+    .where(eq(accounts.id, accountId))
 }
 
 /** A count that was begun under an older key goes on: it must not start anew when that of an account does not. */

@@ -1,7 +1,7 @@
 /** What an answer with tokens says; in cookie mode it says that the cookies have them. */
 import * as z from 'zod'
 import type { TokenPair } from '../sessions/refresh.ts'
-import type { SignedIn } from './sign-in.ts'
+import type { SignedIn } from './gate.ts'
 
 export const REFRESH_TOKEN_EXAMPLE = 'v1.3f9a0c12.x3Jv1Q0yT9mW2cK8bL5sZg.0.Yb1…'
 

@@ -6,7 +6,7 @@
 import { sql } from 'drizzle-orm'
 import type { BatchItem } from 'drizzle-orm/batch'
 import { canonicalEmail } from '../accounts/email-address.ts'
-import type { Profile } from '../accounts/queries.ts'
+import { accounts } from '../accounts/tables.ts'
 import type { SignInFailure } from '../audit/events.ts'
 import { insertAuditEvent, signAuditEvent } from '../audit/queries.ts'
 import { hashToken, hmacSha256 } from '../crypto/digest.ts'
@@ -27,17 +27,8 @@ import { checkPassword } from '../passwords/check.ts'
 import { answered, previousChangedOne } from '../platform/database.ts'
 import { Problem } from '../platform/problem.ts'
 import type { RequestScope } from '../platform/request-scope.ts'
-import { SESSION_IDLE_SECONDS } from '../sessions/queries.ts'
-import { issuePair, type TokenPair } from '../sessions/refresh.ts'
-import { openSession } from './open-session.ts'
+import { passGate, type SignedIn } from './gate.ts'
 import { findSigner, forgetDeviceTokens, type Signer, signInSubject } from './queries.ts'
-
-export interface SignedIn {
-  readonly account: Profile
-  readonly tokens: TokenPair
-  /** For the next sign-in from this device. */
-  readonly deviceToken: string
-}
 
 type Door = 'customers' | 'everyone'
 
@@ -53,8 +44,8 @@ export interface Credentials {
 
 /**
  * Opens a session.
- * @throws Problem `too_many_requests`, `invalid_credentials`, `account_suspended` (only when the password is
- *   right), `sign_in_busy`, `unavailable`
+ * @throws Problem `too_many_requests`, `invalid_credentials`, `account_suspended` and `mfa_required` (only when the
+ *   password is right), `sign_in_busy`, `unavailable`
  */
 export async function signIn(scope: RequestScope, credentials: Credentials): Promise<SignedIn> {
   const { db, keys } = scope
@@ -69,10 +60,10 @@ export async function signIn(scope: RequestScope, credentials: Credentials): Pro
   })
   const attempt = beginAttempt(scope, 'login', subject)
   const [tally, taken, [account]] = await answered(
-    db.batch([...takePlace(db, attempt), findSigner(db, emailCanonical, scope.facts.now)]),
+    db.batch([...takePlace(db, attempt), findSigner(db, emailCanonical, deviceTokenHash, scope.facts.now)]),
   )
   const place = admit(scope, 'login', attempt, tally, taken)
-  return checkAndOpen(scope, credentials, place, account)
+  return checkAndOpen(scope, { ...credentials, emailCanonical, deviceTokenHash }, place, account)
 }
 
 /** The keys of the count that an address has without an account: under each configured key, the newest last. */
@@ -81,14 +72,19 @@ async function makeEmailKeys({ byId }: Keyring, emailCanonical: string): Promise
   return (await Promise.all(macs)).map((mac) => `email:${base64url(mac)}`)
 }
 
+interface Asked extends Credentials {
+  readonly emailCanonical: string
+  readonly deviceTokenHash: string | undefined
+}
+
 async function checkAndOpen(
   scope: RequestScope,
-  credentials: Credentials,
+  asked: Asked,
   place: Place,
   account: Signer | undefined,
   isRetry = false,
 ): Promise<SignedIn> {
-  const { door, email, password } = credentials
+  const { door, password } = asked
   // Why the right password does not open; it must take no longer than a wrong one, so nothing is hashed anew.
   const obstacle = findObstacle(scope, place, door, account)
   const verdict = await checkPassword(scope, password, account?.passwordHash, { mayRehash: !obstacle })
@@ -105,29 +101,25 @@ async function checkAndOpen(
     throw new Problem('account_suspended')
   }
 
-  const opened = await openSession(scope, {
-    accountId: account.id,
-    hash: account.passwordHash,
-    rehash: verdict.rehash,
+  const { passwordHash } = account
+  const signedIn = await passGate(scope, {
+    account,
+    method: 'password',
+    stillProved: sql`${accounts.passwordHash} = ${passwordHash}`,
+    rehash: verdict.rehash && { old: passwordHash, ...verdict.rehash },
     deviceId: place.tally.deviceId ?? undefined,
-    replaces: credentials.replaces,
-    held: { sessions: account.sessionCount, devices: account.deviceCount },
-    clear: (isOpened) => clearFailures(scope, place, isOpened),
+    replaces: asked.replaces,
+    clear: (isWritten) => clearFailures(scope, place, isWritten),
+    announce: () => announceSuccess(scope, place),
   })
-  if (!opened && isRetry) return failSignIn(scope, place, 'account_changed')
-  if (!opened) {
-    // Another sign-in of the same person may have made the hash anew meanwhile; whatever it was, look again.
-    const [then] = await answered(findSigner(scope.db, canonicalEmail(email) ?? '', scope.facts.now))
-    // The address may be another account's by now, and place and device are not.
-    if (then?.id !== account.id) return failSignIn(scope, place, 'account_changed')
-    return checkAndOpen(scope, credentials, place, then, true)
-  }
-  announceSuccess(scope, place)
-  const { sessionId, deviceToken } = opened
-  const keyId = scope.keys.refreshToken.newest.id
-  const expiresAt = scope.facts.now + SESSION_IDLE_SECONDS
-  const tokens = await issuePair(scope, account.id, sessionId, { counter: 0, keyId, expiresAt })
-  return { account, tokens, deviceToken }
+  if (signedIn) return signedIn
+  if (isRetry) return failSignIn(scope, place, 'account_changed')
+  // Another sign-in of the same person may have made the hash anew meanwhile; whatever it was, look again.
+  const { emailCanonical, deviceTokenHash } = asked
+  const [then] = await answered(findSigner(scope.db, emailCanonical, deviceTokenHash, scope.facts.now))
+  // The address may be another account's by now, and place and device are not.
+  if (then?.id !== account.id) return failSignIn(scope, place, 'account_changed')
+  return checkAndOpen(scope, asked, place, then, true)
 }
 
 /** Why not even the right password opens a session here; nobody but the log is told. */

@@ -28,7 +28,7 @@ export async function stepUp(scope: RequestScope, actor: Actor, password: string
   const allowed = and(isLiveSession(actor.session.id, facts.now), condition) ?? sql`false`
   const [fresh] = await answered(
     db.batch([
-      updateAuthenticatedAt(db, actor.session.id, facts.now, allowed),
+      updateAuthenticatedAt(db, actor.session.id, 'password', facts.now, allowed),
       insertAuditEvent(db, event, previousChangedOne),
       ...cleared,
     ]),

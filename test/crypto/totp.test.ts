@@ -77,7 +77,11 @@ describe('base32', () => {
     for (let i = 0; i < 200; i++) {
       const text = crockford(randomBytes(15))
       expect(text).toMatch(/^[0-9A-HJKMNP-TV-Z]{24}$/)
-      const typed = ` ${text.toLowerCase().replaceAll('0', 'o').replaceAll('1', 'l').replace(/(.{4})/g, '$1-')}`
+      const typed = ` ${text
+        .toLowerCase()
+        .replaceAll('0', 'o')
+        .replaceAll('1', 'l')
+        .replace(/(.{4})/g, '$1-')}`
       expect(readCrockford(typed)).toBe(text)
     }
     for (const other of ['', '-', 'U', 'ab!', 'é', '１２３４']) expect(readCrockford(other)).toBeUndefined()

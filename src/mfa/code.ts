@@ -1,0 +1,111 @@
+/** Judging a code: of an app, or a recovery code. A right one says what must still hold when it is written, and spends itself. */
+import { type SQL, sql } from 'drizzle-orm'
+import type { BatchItem } from 'drizzle-orm/batch'
+import { insertAuditEvent, signAuditEvent } from '../audit/queries.ts'
+import { findTotpStep } from '../crypto/totp.ts'
+import { FACTOR_MAX_FAILURES } from '../limits/policy.ts'
+import type { Database } from '../platform/database.ts'
+import { logAlert } from '../platform/log.ts'
+import type { RequestScope } from '../platform/request-scope.ts'
+import { openFactorSecret } from './factor-secret.ts'
+import type { MfaMethod } from './methods.ts'
+import {
+  deleteRecoveryCode,
+  findFactor,
+  findRecoveryCode,
+  isRecoveryCodeUnused,
+  isStepUnused,
+  type StoredFactor,
+  updateLastStep,
+} from './queries.ts'
+import { hashRecoveryCode } from './recovery-codes.ts'
+
+export interface PresentedCode {
+  readonly method: MfaMethod
+  readonly code: string
+}
+
+/** Why a code is refused; the answer never tells them apart. */
+export type CodeFailure = 'wrong_code' | 'no_factor' | 'factor_disabled' | 'factor_unreadable' | 'code_used'
+
+export type CodeVerdict =
+  | { readonly isRight: false; readonly reason: CodeFailure }
+  | {
+      readonly isRight: true
+      /** The code has not been used meanwhile. */
+      readonly isUnused: SQL
+      /** Uses it up, under a condition. */
+      readonly spend: (when: SQL) => readonly BatchItem<'sqlite'>[]
+    }
+
+const refused = (reason: CodeFailure) => ({ isRight: false, reason }) as const
+
+/** The two reads that a code is judged by. Both are made for either method, so that they cost the same. */
+export async function readCodeEvidence(
+  db: Database,
+  accountId: number | SQL,
+  { method, code }: PresentedCode,
+) {
+  const account = typeof accountId === 'number' ? sql`${accountId}` : accountId
+  const codeHash = await hashRecoveryCode(method === 'recovery_code' ? code : '')
+  return [findFactor(db, account, 'totp'), findRecoveryCode(db, account, codeHash)] as const
+}
+
+interface Evidence {
+  readonly factor: StoredFactor | undefined
+  readonly recoveryCode: { readonly codeHash: string } | undefined
+  /** Failures in a row before this attempt. */
+  readonly failures: number
+}
+
+export async function judgeCode(
+  scope: RequestScope,
+  accountId: number,
+  presented: PresentedCode,
+  evidence: Evidence,
+): Promise<CodeVerdict> {
+  if (presented.method === 'recovery_code') return judgeRecoveryCode(scope, accountId, evidence)
+  // Not even the right code: so many guesses may have found it.
+  if (evidence.failures >= FACTOR_MAX_FAILURES) return refused('factor_disabled')
+  if (!evidence.factor) return refused('no_factor')
+  const found = await findStep(scope, evidence.factor, presented.code)
+  if ('reason' in found) return found
+  const { id } = evidence.factor
+  return {
+    isRight: true,
+    isUnused: isStepUnused(id, found.step),
+    spend: (when) => [updateLastStep(scope.db, id, found.step, when)],
+  }
+}
+
+/** The unused step that a code is of. */
+export async function findStep({ keys, facts }: RequestScope, factor: StoredFactor, code: string) {
+  const secret = await openFactorSecret(keys.factor, factor)
+  if (!secret) {
+    logAlert('factor_unreadable', { factor_id: factor.id, key_id: factor.secret.slice(0, 8) })
+    return refused('factor_unreadable')
+  }
+  const step = await findTotpStep(secret, code, facts.now, factor.lastStep)
+  return step === undefined ? refused('wrong_code') : { step }
+}
+
+async function judgeRecoveryCode(
+  { db, keys, facts }: RequestScope,
+  accountId: number,
+  { recoveryCode }: Evidence,
+): Promise<CodeVerdict> {
+  if (!recoveryCode) return refused('wrong_code')
+  const { codeHash } = recoveryCode
+  const event = await signAuditEvent(keys.auditMac, facts, {
+    event: 'recovery_code.used',
+    outcome: 'success',
+    actorId: accountId,
+    subjectId: accountId,
+    details: {},
+  })
+  return {
+    isRight: true,
+    isUnused: isRecoveryCodeUnused(accountId, codeHash),
+    spend: (when) => [insertAuditEvent(db, event, when), deleteRecoveryCode(db, accountId, codeHash, when)],
+  }
+}

@@ -1,0 +1,30 @@
+/** By what a person can prove the second factor, and whether a sign-in asks for one. Pure. */
+
+/** What a request can name as `method`. */
+export const MFA_METHODS = ['totp', 'recovery_code'] as const
+export type MfaMethod = (typeof MFA_METHODS)[number]
+
+/** What is known of an account's second factor when its first one is right. */
+export interface SecondFactors {
+  /** The methods of its confirmed factors, with commas between; null if it has none. */
+  readonly factorMethods: string | null
+  readonly recoveryCodesLeft: number
+  /** The device of this sign-in, if it is trusted. */
+  readonly trustedDeviceId: string | null
+}
+
+/** The methods that an account can use, in the order in which they are offered; none without a factor. */
+export function offeredMethods(account: Omit<SecondFactors, 'trustedDeviceId'>): string[] {
+  if (account.factorMethods === null) return []
+  const own = account.factorMethods.split(',')
+  return account.recoveryCodesLeft > 0 ? [...own, 'recovery_code'] : own
+}
+
+export type GateDecision = 'no_factor' | 'trusted_device' | 'challenge'
+
+/** Whether a right first factor is enough. Trust counts only on the device that the sign-in came from. */
+export function decideGate(account: SecondFactors, deviceId: string | undefined): GateDecision {
+  if (account.factorMethods === null) return 'no_factor'
+  const isTrusted = deviceId !== undefined && account.trustedDeviceId === deviceId
+  return isTrusted ? 'trusted_device' : 'challenge'
+}

@@ -1,0 +1,59 @@
+/** Stepping up with the second factor: whoever has one proves by it that they are still there. */
+import { and, sql } from 'drizzle-orm'
+import { insertAuditEvent, isRecorded, signAuditEvent } from '../audit/queries.ts'
+import { admit, announceSuccess, takePlace } from '../limits/attempt.ts'
+import { answered, previousChangedOne } from '../platform/database.ts'
+import { Problem } from '../platform/problem.ts'
+import type { RequestScope } from '../platform/request-scope.ts'
+import type { Actor } from '../sessions/guard.ts'
+import { isLiveSession, updateAuthenticatedAt } from '../sessions/queries.ts'
+import { beginFactorAttempt, clearWrongCodes, factorSubject, recordWrongCode } from './budget.ts'
+import { type CodeFailure, judgeCode, type PresentedCode, readCodeEvidence } from './code.ts'
+
+/**
+ * Checks the code and makes this session, no other, as fresh as a new sign-in. Gives the time until which it counts,
+ * in unix seconds. The caller passes the rings before.
+ * @throws Problem `factor_code_invalid`, `too_many_requests`, `unavailable`
+ */
+export async function stepUpWithFactor(
+  scope: RequestScope,
+  actor: Actor,
+  presented: PresentedCode,
+): Promise<number> {
+  const { db, facts, keys, settings } = scope
+  const accountId = actor.account.id
+  const sessionId = actor.session.id
+  const attempt = beginFactorAttempt(scope, factorSubject(accountId))
+  const [tally, taken, [factor], [recoveryCode]] = await answered(
+    db.batch([...takePlace(db, attempt), ...(await readCodeEvidence(db, accountId, presented))]),
+  )
+  const place = admit(scope, 'mfa', attempt, tally, taken)
+  const { failures } = place.tally
+  const verdict = await judgeCode(scope, accountId, presented, { factor, recoveryCode, failures })
+  const fail = async (reason: CodeFailure) => {
+    const { method } = presented
+    await recordWrongCode(scope, place, { accountId, sessionId, method, reason })
+    throw new Problem('factor_code_invalid', { reason })
+  }
+  if (!verdict.isRight) return fail(verdict.reason)
+  const event = await signAuditEvent(keys.auditMac, facts, {
+    event: 'session.stepped_up',
+    outcome: 'success',
+    actorId: accountId,
+    subjectId: accountId,
+    sessionId,
+    details: { methods: [presented.method] },
+  })
+  const allowed = and(isLiveSession(sessionId, facts.now), verdict.isUnused) ?? sql`false`
+  const [fresh] = await answered(
+    db.batch([
+      updateAuthenticatedAt(db, sessionId, presented.method, facts.now, allowed),
+      insertAuditEvent(db, event, previousChangedOne),
+      ...verdict.spend(isRecorded(event)),
+      ...clearWrongCodes(scope, place, accountId, isRecorded(event)),
+    ]),
+  )
+  if (fresh.length === 0) return fail('code_used')
+  announceSuccess(scope, place)
+  return facts.now + settings.freshAuthSeconds
+}
