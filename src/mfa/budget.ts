@@ -41,7 +41,8 @@ interface WrongCode {
 }
 
 /**
- * Writes a wrong code; `consequences` follow in the same batch.
+ * Writes a wrong code; `consequences` follow in the same batch. A right one that somebody was quicker with is told to the
+ * log, and not counted: who presses a button twice has not guessed.
  * @throws Problem `unavailable`
  */
 export async function recordWrongCode(
@@ -61,6 +62,10 @@ export async function recordWrongCode(
     reason,
     details: { method },
   })
+  if (reason === 'code_used') {
+    await answered(db.batch([deleteAttempt(db, place.attempt.id, sql`true`), insertAuditEvent(db, failed)]))
+    return
+  }
   const disabled = await signAuditEvent(keys.auditMac, facts, {
     ...who,
     event: 'factor.disabled',

@@ -6,6 +6,7 @@ import { PERMISSIONS } from '../../src/access/roles.ts'
 import { app } from '../../src/app.ts'
 import { isProblemCode, PROBLEM_CODES } from '../../src/platform/problem-catalogue.ts'
 import { PAGES } from '../../src/web/routes.ts'
+import { challengeOf, codeOf, verify } from '../support/authenticator.ts'
 import {
   type Answer,
   admin,
@@ -279,7 +280,19 @@ describe('answers', () => {
     const forgotten = await anonymous().post('/auth/password/forgot', { email: john.email })
     const unsent = await unsentMessageOf(john.id)
     mailProvider.mood = 'up'
+    const offered = await mike.post('/auth/mfa/totp')
+    const confirmed = await mike.post('/auth/mfa/totp/confirm', { code: codeOf(offered.body.secret) })
+    const [first = '', second = ''] = confirmed.body.recovery_codes
+    const byCode = { method: 'recovery_code', trust_device: true }
     const real: [string, string, Answer][] = [
+      ['/auth/mfa/totp', 'post', offered],
+      ['/auth/mfa/totp/confirm', 'post', confirmed],
+      ['/auth/mfa/verify', 'post', await verify(await challengeOf(mike), first, byCode)],
+      ['/auth/step-up', 'post', await mike.post('/auth/step-up', { method: 'recovery_code', code: second })],
+      ['/auth/mfa', 'get', await mike.get('/auth/mfa')],
+      ['/auth/mfa/trusted-devices', 'get', await mike.get('/auth/mfa/trusted-devices')],
+      ['/auth/mfa/recovery-codes', 'post', await mike.post('/auth/mfa/recovery-codes')],
+      ['/auth/mfa/totp', 'delete', await mike.delete('/auth/mfa/totp')],
       ['/', 'get', await anonymous().get('/')],
       ['/health', 'get', await anonymous().get('/health')],
       ['/ready', 'get', await anonymous().get('/ready')],
@@ -403,6 +416,8 @@ const CREATE = [
   'POST /service-tickets',
   'POST /auth/tokens',
   'POST /admin/accounts',
+  'POST /auth/mfa/totp',
+  'POST /auth/mfa/recovery-codes',
 ]
 
 /** Names in an answer that its schema does not list. */

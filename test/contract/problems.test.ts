@@ -4,6 +4,7 @@ import { MAX_API_TOKENS } from '../../src/api-tokens/queries.ts'
 import { nativeLane } from '../../src/crypto/derivation-queue.ts'
 import { utf8 } from '../../src/crypto/encoding.ts'
 import { PROBLEM_CODES, PROBLEMS, type ProblemCode } from '../../src/platform/problem-catalogue.ts'
+import { challengeOf, guarded, verify, wrongCode } from '../support/authenticator.ts'
 import {
   type Answer,
   admin,
@@ -156,6 +157,16 @@ const PROVOCATIONS: Record<ProblemCode, () => Promise<Answer>> = {
     return gone.get('/auth/me')
   },
   invalid_credentials: () => anonymous().post('/auth/login', { ...login(), password: 'wrong' }),
+  mfa_required: async () => {
+    const { email, password } = await guarded()
+    return anonymous().post('/auth/login', { email, password })
+  },
+  mfa_token_invalid: () => verify('never-issued', '123456'),
+  factor_code_invalid: async () => {
+    const person = await guarded()
+    return verify(await challengeOf(person), wrongCode(person.secret))
+  },
+  factor_not_found: () => john.delete('/auth/mfa/totp'),
   reauthentication_required: async () => {
     const stale = await withSettings({ FRESH_AUTH_SECONDS: '0' })
     return stale('DELETE', `/customers/${john.id}`, {}, { Authorization: `Bearer ${john.token}` })
@@ -236,6 +247,8 @@ customer_not_found 404 Customer not found
 customer_unknown 400 Customer not found
 device_not_found 404 Device not found
 email_taken 400 Email already associated with another account
+factor_code_invalid 401 Code not valid
+factor_not_found 404 Second factor not found
 forbidden 403 Unauthorized
 https_required 403 HTTPS required
 input_missing 400 No input data provided
@@ -259,6 +272,8 @@ mechanic_unknown 400 Mechanic not found
 message_not_found 404 Message not found
 message_not_resendable 409 Message cannot be sent again
 method_not_allowed 405 Method not allowed
+mfa_required 401 Second factor required
+mfa_token_invalid 401 MFA token not valid
 misconfigured 503 Service misconfigured
 no_changes_made 400 No mechanic changes made
 not_found 404 Not found
@@ -311,6 +326,7 @@ const TELL_ERRORS = [
 /** What has members of its own. */
 const OWN_MEMBERS: Partial<Record<ProblemCode, object>> = {
   nothing_created: { created: [], created_count: 0, error_count: 1 },
+  mfa_required: { mfa_token: expect.any(String), methods: ['totp', 'recovery_code'] },
 }
 
 const CHALLENGED: Partial<Record<ProblemCode, string>> = {

@@ -275,18 +275,22 @@ describe('status', () => {
       `INSERT INTO audit_seals VALUES (1, 2, 2, '', 'h', 1, ${mac}), (3, 3, 1, 'h', 'i', 1, '${newest}', 'm')`,
     )
     database.exec(`INSERT INTO audit_stubs VALUES (2, 'h', 2, 1, ${mac})`)
+    database.exec(
+      `INSERT INTO factors VALUES ('f', 1, 'totp', '${old}.box', 1, 1, 1), ('g', 1, 'totp', '${old}.box', 1, NULL, NULL)`,
+    )
     await showStatus(session(remote()))
     expect(printed).toEqual([
       `SECRET_KEY     ${idOf(secrets()['SECRET_KEY'])}  100 day(s)           may go`,
       `SECRET_KEY_2   ${idOf(secrets()['SECRET_KEY_2'])}  2 day(s)             newest`,
       `DATA_KEY       ${old}  100 day(s)           stays`,
-      '    named by: accounts 1, sessions 1, audit_events 0, audit_seals 1, audit_stubs 1, outbox_messages 0',
+      '    named by: accounts 1, sessions 1, factors 2, audit_events 0, audit_seals 1, audit_stubs 1, outbox_messages 0',
       expect.stringContaining('1 password(s) in accounts: each moves to the newest key'),
       expect.stringContaining('1 session(s) in sessions: each moves when it is refreshed'),
+      expect.stringContaining('2 second factor(s) in factors: the cron encrypts them anew'),
       expect.stringContaining('1 audit seal(s) in audit_seals: the cron signs them anew'),
       expect.stringContaining('1 audit stub(s) in audit_stubs: the cron signs them anew'),
       `DATA_KEY_2     ${newest}  2 day(s)             newest`,
-      '    named by: accounts 1, sessions 1, audit_events 1, audit_seals 1, audit_stubs 0, outbox_messages 0',
+      '    named by: accounts 1, sessions 1, factors 0, audit_events 1, audit_seals 1, audit_stubs 0, outbox_messages 0',
     ])
   })
 
@@ -296,6 +300,8 @@ describe('status', () => {
        WHERE t.type = 'table' AND (c.name LIKE '%key_id' OR c.name LIKE '%kid')`,
     ).map(({ name }) => String(name))
     expect(tables.length).toBeGreaterThan(3)
+    // Its boxes begin with the id.
+    tables.push('factors')
     const statements = statusStatements(NOW).join('\n')
     for (const table of tables) expect(statements).toContain(`count(*) AS uses FROM ${table} `)
   })
@@ -306,7 +312,7 @@ describe('status', () => {
     openSession('a', 1, '00c0ffee')
     await showStatus(session(remote()))
     expect(said()).toContain(
-      'A DATA_KEY that is not there, 00c0ffee, is named by: accounts 1, sessions 1, audit_events 0, audit_seals 0, audit_stubs 0, outbox_messages 0',
+      'A DATA_KEY that is not there, 00c0ffee, is named by: accounts 1, sessions 1, factors 0, audit_events 0, audit_seals 0, audit_stubs 0, outbox_messages 0',
     )
     database.exec('DELETE FROM keys')
     printed = []

@@ -22,6 +22,11 @@ export function wrongCode(secret: string): string {
   return ['000000', '111111', '222222', '333333'].find((code) => !right.includes(code)) ?? ''
 }
 
+/** Goes to the beginning of the next step: its code is a new one, and is the present one for a while. */
+export function nextStep(): void {
+  passTime(30 - (Math.floor(Date.now() / 1000) % 30))
+}
+
 export interface Guarded extends Person {
   readonly secret: string
   readonly recoveryCodes: string[]
@@ -35,7 +40,7 @@ export async function enrol(person: Person): Promise<Guarded> {
   const { secret } = offered.body
   const confirmed = await person.post('/auth/mfa/totp/confirm', { code: codeOf(secret) })
   if (confirmed.status !== 200) throw new Error(`the code was answered with ${confirmed.text}`)
-  passTime(30)
+  nextStep()
   return { ...person, secret, recoveryCodes: confirmed.body.recovery_codes }
 }
 
@@ -68,7 +73,7 @@ export async function signInWithCode(person: Guarded, trust = false): Promise<Gu
   const more = trust ? { trust_device: true } : {}
   const answer = await verify(await challengeOf(person), codeOf(person.secret), more)
   if (answer.status !== 200) throw new Error(`verification answered ${answer.text}`)
-  passTime(30)
+  nextStep()
   const { token, refresh_token: refreshToken, device_token: deviceToken } = answer.body
   return { ...person, ...caller(token), token, refreshToken, deviceToken }
 }

@@ -402,9 +402,9 @@ describe('S42: a rotation of both keys, from its beginning to its end', () => {
     expect(await statusOf(added)).toEqual([
       { name: 'SECRET_KEY', id: oldSecret, uses: [], obstacles: 1 },
       { name: 'SECRET_KEY_2', id: newSecret, uses: [], obstacles: 1 },
-      // Passwords, sessions, unsealed rows, seals, stubs.
+      // Passwords, sessions, second factors, unsealed rows, seals, stubs.
       { name: 'DATA_KEY', id: oldData, uses: [4, 4, 0, 0, 0, 0], obstacles: 3 },
-      { name: 'DATA_KEY_2', id: newData, uses: [0, 0, 0, 2, 0, 0], obstacles: 1 },
+      { name: 'DATA_KEY_2', id: newData, uses: [0, 0, 0, 0, 2, 0], obstacles: 1 },
     ])
 
     const refreshed = (await refresh(added, first.refreshToken)).body
