@@ -17,14 +17,14 @@ type Grant = { readonly means: string } & Partial<Record<Role, Reach>>
 
 const GRANTS = {
   'profile:read': {
-    means: 'See the own account; by a sign-in also its sessions, devices and API tokens',
+    means: 'See the own account; by a sign-in also its sessions, devices, second factors and API tokens',
     customer: 'own',
     mechanic: 'own',
     admin: 'own',
   },
   'profile:write': {
     means:
-      'Change the own account; by a sign-in also its password and address of mail, sessions, devices and API tokens',
+      'Change the own account; by a sign-in also its password and address of mail, sessions, devices, second factors and API tokens',
     customer: 'own',
     mechanic: 'own',
     admin: 'own',

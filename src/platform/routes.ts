@@ -42,6 +42,7 @@ const ENTRY = {
     refresh: 'POST /auth/refresh',
     logout: 'POST /auth/logout',
     me: '/auth/me',
+    second_factor: '/auth/mfa',
     api_tokens: '/auth/tokens',
     my_tickets: '/customers/my-tickets',
     customers: '/customers/',

@@ -5,6 +5,7 @@ import { canonicalContent, type SignedAuditEvent } from '../../src/audit/queries
 import { decodeBase64url, utf8 } from '../../src/crypto/encoding.ts'
 import { loadKeys } from '../../src/platform/keys.ts'
 import { readSettings } from '../../src/platform/settings.ts'
+import { challengeOf, enrol, signInWithCode, verify, wrongCode } from '../support/authenticator.ts'
 import {
   admin,
   anonymous,
@@ -206,6 +207,38 @@ describe('S109: each flow leaves exactly its events', () => {
       ['token.created', person.id, person.id],
       ['token.revoked', person.id, person.id],
     ])
+  })
+
+  it('a second factor, from its offer to its removal', async () => {
+    const person = await customer()
+    await newEvents()
+    const john = await enrol(person)
+    expect(names(await newEvents())).toEqual(['factor.offered', 'factor.added'])
+    await verify(await challengeOf(john), wrongCode(john.secret))
+    expect(names(await newEvents())).toEqual(['sign_in.challenged', 'factor.check_failed (wrong_code)'])
+    await signInWithCode(john, true)
+    expect(names(await newEvents())).toEqual([
+      'sign_in.challenged',
+      'sign_in.succeeded',
+      'device.added',
+      'device.trusted',
+    ])
+    const [{ id }] = (await john.get('/auth/mfa/trusted-devices')).body.items
+    await john.delete(`/auth/mfa/trusted-devices/${id}`)
+    await john.post('/auth/step-up', { method: 'recovery_code', code: john.recoveryCodes[0] })
+    await john.post('/auth/mfa/recovery-codes')
+    await john.delete('/auth/mfa/totp')
+    const rows = await newEvents()
+    expect(names(rows)).toEqual([
+      'device.untrusted',
+      'session.stepped_up',
+      'recovery_code.used',
+      'recovery_codes.replaced',
+      'factor.removed',
+    ])
+    expect(rows.every(({ actor_id, subject_id }) => actor_id === john.id && subject_id === john.id)).toBe(
+      true,
+    )
   })
 
   it('refused access, once per actor, route and five minutes, with a count', async () => {

@@ -6,7 +6,7 @@ import { PERMISSIONS } from '../../src/access/roles.ts'
 import { app } from '../../src/app.ts'
 import { isProblemCode, PROBLEM_CODES } from '../../src/platform/problem-catalogue.ts'
 import { PAGES } from '../../src/web/routes.ts'
-import { challengeOf, codeOf, verify } from '../support/authenticator.ts'
+import { challengeOf, verify } from '../support/authenticator.ts'
 import {
   type Answer,
   admin,
@@ -20,6 +20,7 @@ import {
   uniqueEmail,
 } from '../support/client.ts'
 import { mailProvider, unsentMessageOf } from '../support/mail-provider.ts'
+import { codeOf } from '../support/one-time-code.ts'
 import {
   type OpenApiDocument,
   type Operation,

@@ -3,6 +3,7 @@ import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { forgetMarks } from '../../src/sessions/blacklist.ts'
 import { MAX_SESSIONS } from '../../src/sessions/queries.ts'
 import { REFRESH_GRACE_SECONDS } from '../../src/sessions/refresh.ts'
+import { enrol } from '../support/authenticator.ts'
 import { browser } from '../support/browser.ts'
 import {
   type Answer,
@@ -109,6 +110,11 @@ const ACTIONS: Record<RevocationName, (victim: Holder, owner: Person) => Promise
   newPassword: (_, owner) => owner.patch('/auth/me', { password: NEW_PASSWORD }),
   reset: async (_, { email }) =>
     anonymous().post('/auth/password/reset', { token: await issueLinkToken(email), password: NEW_PASSWORD }),
+  factorAdded: (_, owner) => enrol(owner),
+  factorRemoved: async (_, owner) => {
+    await sql("INSERT INTO factors VALUES ('f' || ?1, ?1, 'totp', 'none', 1, 1, NULL)", owner.id)
+    expect((await owner.delete('/auth/mfa/totp')).status).toBe(200)
+  },
   reuse: async (victim) => {
     const useCopies = victim.copyTokens()
     expect((await victim.refresh()).status).toBe(200)
@@ -159,6 +165,8 @@ const SPARES_OWNER = new Set<RevocationName>([
   'endOthers',
   'forgetDevice',
   'newPassword',
+  'factorAdded',
+  'factorRemoved',
   'reuse',
   'tooMany',
   'replaced',

@@ -28,12 +28,17 @@ function constant(path: string, name: string): number {
 }
 
 describe('docs/security.md', () => {
-  it.each(['Timeouts', 'Throttle', 'Roles', 'Passwords', 'Log inventory', 'Deviations from the standards'])(
-    'S117: has the heading %s',
-    (heading) => {
-      expect(security).toContain(`\n## ${heading}\n`)
-    },
-  )
+  it.each([
+    'Timeouts',
+    'Throttle',
+    'Second factor',
+    'Roles',
+    'Passwords',
+    'Log inventory',
+    'Deviations from the standards',
+  ])('S117: has the heading %s', (heading) => {
+    expect(security).toContain(`\n## ${heading}\n`)
+  })
 
   it('S117: tells the timeouts that the code has', () => {
     expect(rowOf('access token')?.[1]).toBe(
@@ -65,6 +70,12 @@ describe('docs/security.md', () => {
         `${constant(path, 'SEND_WITHIN_MS') / 1000} s`,
       )
     expect(rowOf('invitation')?.[1]).toBe(`${constant('src/admin/invite.ts', 'INVITATION_SECONDS')} s`)
+    for (const [label, path, name] of [
+      ['sign-in that awaits its second factor', 'src/mfa/challenge-queries.ts', 'CHALLENGE_SECONDS'],
+      ['authenticator app that is offered', 'src/mfa/queries.ts', 'FACTOR_OFFER_SECONDS'],
+      ['trusted device, since the code', 'src/sessions/device-queries.ts', 'DEVICE_TRUSTED_SECONDS'],
+    ] as const)
+      expect(rowOf(label)?.[1]).toBe(`${constant(path, name)} s`)
     const [, fresh] =
       /FRESH_AUTH_SECONDS: wholeNumber\(0, 86_400, (\d+)\)/.exec(read('src/platform/settings.ts')) ?? []
     expect(rowOf('fresh sign-in, by default')?.[1]).toBe(`${fresh} s`)
@@ -100,6 +111,10 @@ describe('docs/security.md', () => {
     expect(limitOf('`SESSION_MAX_FAILURES`')).toBe(String(constant(policy, 'SESSION_MAX_FAILURES')))
     const invitations = constant(policy, 'INVITATIONS_PER_MINUTE')
     expect(limitOf('`INVITATIONS_PER_MINUTE`')).toBe(`${invitations} in 60 s`)
+    expect(limitOf('`FACTOR_MAX_FAILURES`')).toBe(String(constant(policy, 'FACTOR_MAX_FAILURES')))
+    expect(limitOf('`CHALLENGE_MAX_FAILURES`')).toBe(
+      String(constant('src/mfa/challenge-queries.ts', 'CHALLENGE_MAX_FAILURES')),
+    )
     expect(limitOf('`PLACE_SECONDS`')).toBe(`${constant(policy, 'PLACE_SECONDS')} s`)
     const ring = `${constant(policy, 'RING_REQUESTS')} in ${constant(policy, 'RING_SECONDS')} s`
     expect(limitOf('`SIGN_IN_RING`')).toBe(ring)

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createAccountStatements, makeResetToken } from '../../scripts/staff-accounts.ts'
+import { codeOf } from '../support/one-time-code.ts'
 import { type RunningWorker, startWorker } from './running-worker.ts'
 
 interface Example {
@@ -41,9 +42,20 @@ async function createBoss(): Promise<string> {
   return reset.token
 }
 
+/** The app's part: `oathtool` need not be installed to run the tests. */
+function withCodes(script: string): string {
+  const secret = variables['SECRET'] ?? ''
+  return script
+    .replaceAll('$(oathtool --totp -b "$SECRET")', () => codeOf(secret))
+    .replaceAll('$(oathtool --totp -b --now "+30 seconds" "$SECRET")', () => codeOf(secret, 1))
+}
+
 async function run({ command }: Example): Promise<Record<string, unknown>> {
   if (command.includes('$RESET_TOKEN')) variables['RESET_TOKEN'] = await createBoss()
-  const script = command.replace(/^npm .*\n/m, '').replaceAll('http://127.0.0.1:8787', worker.url.origin)
+  const script = withCodes(command.replace(/^npm .*\n/m, '')).replaceAll(
+    'http://127.0.0.1:8787',
+    worker.url.origin,
+  )
   // A token that one example keeps in the shell is there for the next, as for whoever follows along.
   const quiet = `${script.replaceAll('curl ', 'curl -sS ')}\nprintf '\\n%s' "$STAFF_TOKEN"`
   const output = execFileSync('bash', ['-c', quiet], {
@@ -57,6 +69,8 @@ async function run({ command }: Example): Promise<Record<string, unknown>> {
   if (typeof answer['token'] === 'string' && !answer['token'].startsWith('msk_'))
     variables['TOKEN'] = answer['token']
   if (typeof answer['refresh_token'] === 'string') variables['REFRESH_TOKEN'] = answer['refresh_token']
+  if (typeof answer['secret'] === 'string') variables['SECRET'] = answer['secret']
+  if (typeof answer['mfa_token'] === 'string') variables['MFA_TOKEN'] = answer['mfa_token']
   return answer
 }
 
@@ -68,6 +82,9 @@ function masked(value: unknown): unknown {
     .replace(/"[0-9a-f]{24}"/g, '"(random id)"')
     .replace(/"v1\.[^"]*"/g, '"(refresh token)"')
     .replace(/"device_token":"[^"]*"/g, '"device_token":"(device token)"')
+    .replace(/"mfa_token":"[^"]*"/g, '"mfa_token":"(MFA token)"')
+    .replace(/"(secret|otpauth_uri|qr_svg)":"(?:[^"\\]|\\.)*"/g, '"$1":"(of the app)"')
+    .replace(/"recovery_codes":\[(?:"[^"]*",){9}"[^"]*"\]/g, '"recovery_codes":"(ten)"')
     .replace(/"(ip|country|city|network)":(?:null|"[^"]*")/g, '"$1":"(place)"')
     .replace(/"[A-Za-z0-9_-]{22}"/g, '"(random id)"')
     .replace(/"\d{4}-\d\d-\d\dT[\d:.]+Z"/g, '"(time)"')

@@ -2,7 +2,6 @@
 import { describe, expect, it } from 'vitest'
 import {
   challengeOf,
-  codeOf,
   enrol,
   type Guarded,
   guarded,
@@ -22,6 +21,7 @@ import {
   type Person,
   program,
 } from '../support/client.ts'
+import { codeOf } from '../support/one-time-code.ts'
 import { undocumentedAnswers } from '../support/openapi.ts'
 import { passTime } from '../support/production-limits.ts'
 import { testEnv } from '../support/test-env.ts'

@@ -3,6 +3,7 @@ import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { forgetMarks } from '../../src/sessions/blacklist.ts'
 import { MAX_DEVICES } from '../../src/sessions/device-queries.ts'
 import { MAX_SESSIONS } from '../../src/sessions/queries.ts'
+import { guarded } from '../support/authenticator.ts'
 import {
   type Answer,
   admin,
@@ -18,6 +19,7 @@ import {
   signedIn,
   uniqueEmail,
 } from '../support/client.ts'
+import { codeOf } from '../support/one-time-code.ts'
 import { d1, derivations, dropKvCache, forgetDerivations, kv } from '../support/production-limits.ts'
 import { testEnv } from '../support/test-env.ts'
 
@@ -188,6 +190,23 @@ describe('requests that change something', () => {
       .bind(person.id)
       .first()
     expect(left).toEqual({ sessions: MAX_SESSIONS, devices: MAX_DEVICES })
+  })
+
+  it('a sign-in with a second factor costs two D1 calls a half, and one derivation in all', async () => {
+    const jane = await guarded()
+    const visitor = anonymous()
+    const login = { email: jane.email, password: PASSWORD }
+    const first = await costOf(() => visitor.post('/auth/login', login))
+    expect([first.answer.body.code, first.d1, first.kvWrites, first.work]).toEqual([
+      'mfa_required',
+      2,
+      0,
+      ONE_PASSWORD,
+    ])
+    const { mfa_token } = first.answer.body
+    const code = codeOf(jane.secret)
+    const second = await costOf(() => visitor.post('/auth/mfa/verify', { mfa_token, method: 'totp', code }))
+    expect([second.answer.status, second.d1, second.kvWrites, second.work]).toEqual([200, 2, 0, []])
   })
 
   it('a refresh costs two D1 calls, as does a repeat within the grace time', async () => {

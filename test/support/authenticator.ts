@@ -1,20 +1,7 @@
-/** An authenticator app, and people who use one. It makes its codes with code of its own, not the Worker's. */
-import { createHmac } from 'node:crypto'
+/** People who use an authenticator app. */
 import { type Answer, anonymous, type Caller, caller, customer, type Person } from './client.ts'
+import { codeOf } from './one-time-code.ts'
 import { passTime } from './production-limits.ts'
-
-const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
-
-/** The code of a base32 secret, so many steps from now (RFC 6238). */
-export function codeOf(secret: string, steps = 0): string {
-  const bits = [...secret].map((char) => ALPHABET.indexOf(char).toString(2).padStart(5, '0')).join('')
-  const key = Buffer.from((bits.match(/.{8}/g) ?? []).map((byte) => Number.parseInt(byte, 2)))
-  const counter = Buffer.alloc(8)
-  counter.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000) + steps))
-  const mac = createHmac('sha1', key).update(counter).digest()
-  const offset = (mac.at(-1) ?? 0) & 15
-  return String((mac.readUInt32BE(offset) & 0x7fffffff) % 1e6).padStart(6, '0')
-}
 
 /** A code that is none of those that count now. */
 export function wrongCode(secret: string): string {

@@ -51,6 +51,18 @@ export const REVOCATIONS = {
     ends: 'every session',
     answer: 'invalid_token',
   },
+  factorAdded: {
+    what: 'A second factor that is added, or takes the place of another',
+    by: '`POST /auth/mfa/totp/confirm`',
+    ends: 'every session but this one',
+    answer: 'invalid_token',
+  },
+  factorRemoved: {
+    what: 'A second factor that is removed',
+    by: '`DELETE /auth/mfa/totp`',
+    ends: 'every session but this one',
+    answer: 'invalid_token',
+  },
   reuse: {
     what: 'A spent refresh token comes back after its grace time',
     by: '`POST /auth/refresh`',

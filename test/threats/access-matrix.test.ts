@@ -1,6 +1,6 @@
 /** Who may do what: one table over every documented operation, and what no table row may let through. */
 import { beforeAll, describe, expect, it } from 'vitest'
-import { challengeOf, codeOf, enrol, type Guarded, verify } from '../support/authenticator.ts'
+import { challengeOf, enrol, type Guarded, verify } from '../support/authenticator.ts'
 import {
   type Answer,
   admin,
@@ -16,6 +16,7 @@ import {
   signedIn,
   uniqueEmail,
 } from '../support/client.ts'
+import { codeOf } from '../support/one-time-code.ts'
 import { operationsOf, readDocument, undocumentedAnswers } from '../support/openapi.ts'
 import { logLines } from '../support/production-limits.ts'
 import { testEnv } from '../support/test-env.ts'

@@ -6,7 +6,6 @@ import { readSettings } from '../../src/platform/settings.ts'
 import { alertsOf, keysUnder } from '../support/audit-log.ts'
 import {
   challengeOf,
-  codeOf,
   enrol,
   type Guarded,
   guarded,
@@ -17,6 +16,7 @@ import {
 } from '../support/authenticator.ts'
 import { type Answer, anonymous, caller, customer, PASSWORD } from '../support/client.ts'
 import { runCron } from '../support/cron.ts'
+import { codeOf } from '../support/one-time-code.ts'
 import { beforeRoundTrip, logLines, passTime } from '../support/production-limits.ts'
 import { withSettings } from '../support/settings.ts'
 import { testEnv } from '../support/test-env.ts'
