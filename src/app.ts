@@ -2,6 +2,7 @@
 import { methodNotAllowed } from 'hono/method-not-allowed'
 import { requireDeclaredAccess } from './access/declared.ts'
 import { createAccessRoutes } from './access/routes.ts'
+import { adminFactorRoutes } from './admin/factor-routes.ts'
 import { adminRoutes } from './admin/routes.ts'
 import { apiTokenRoutes } from './api-tokens/routes.ts'
 import { auditRoutes } from './audit/routes.ts'
@@ -66,6 +67,7 @@ app.route('/', ticketPartRoutes)
 app.route('/', auditRoutes)
 app.route('/', outboxRoutes)
 app.route('/', adminRoutes)
+app.route('/', adminFactorRoutes)
 app.route('/', createAccessRoutes(app))
 app.route('/', webRoutes)
 app.openapi(documentRoute, (c) =>

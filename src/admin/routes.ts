@@ -1,5 +1,4 @@
 /** /admin/accounts: admins list accounts, invite staff, change role and status, end sessions, and delete. */
-import { createMiddleware } from 'hono/factory'
 import * as z from 'zod'
 import { findStanding } from '../accounts/queries.ts'
 import { issueCursor, verifyCursor } from '../platform/cursor.ts'
@@ -18,11 +17,10 @@ import {
   SESSION_PROBLEMS,
 } from '../platform/openapi.ts'
 import { Problem } from '../platform/problem.ts'
-import type { AppEnv } from '../platform/request-scope.ts'
 import { refuseInvalidList } from '../platform/validate.ts'
 import { requireSession } from '../sessions/guard.ts'
 import { inviteStaff } from './invite.ts'
-import { type AccountRow, findAccount, listAccounts } from './queries.ts'
+import { listAccounts } from './queries.ts'
 import {
   ACCOUNT_EXAMPLE,
   accountListQuery,
@@ -32,22 +30,12 @@ import {
   showManagedAccount,
   standingSchema,
 } from './schemas.ts'
+import { loadAccount } from './target.ts'
 import { changeStanding, removeAccount, revokeSessions } from './write.ts'
 
 export const adminRoutes = createRoutes()
 
 const ONE_ACCOUNT = '/admin/accounts/{id{[1-9][0-9]*}}'
-
-/** The account that the path names, whatever its role. */
-const loadAccount = createMiddleware<AppEnv & { Variables: { account: AccountRow } }>(
-  async function loadAccount(c, next) {
-    const id = Number(c.req.param('id'))
-    const [account] = Number.isSafeInteger(id) ? await answered(findAccount(c.var.scope.db, id)) : []
-    if (!account) throw new Problem('account_not_found')
-    c.set('account', account)
-    await next()
-  },
-)
 
 const described = {
   tags: ['Accounts'],

@@ -43,6 +43,7 @@ interface EventDetails {
   'factor.offered': FactorDetails
   'factor.added': FactorDetails
   'factor.removed': { readonly method: string }
+  'factor.reset': Record<never, never>
   'factor.check_failed': { readonly method: string }
   'factor.disabled': { readonly failures: number }
   'recovery_code.used': Record<never, never>

@@ -102,6 +102,14 @@ export function deleteFactor(db: Database, accountId: number, method: FactorMeth
     .returning({ id: factors.id })
 }
 
+/** Removes, under a condition, every factor that counts. */
+export function deleteFactors(db: Database, accountId: number, when: SQL) {
+  return db
+    .delete(factors)
+    .where(and(eq(factors.accountId, accountId), isConfirmed, when))
+    .returning({ id: factors.id })
+}
+
 /** The offer stands and may be confirmed. */
 export function isOnOffer(id: string, now: number): SQL {
   return sql`EXISTS (SELECT 1 FROM ${factors} AS offer WHERE offer.id = ${id} AND offer.confirmed_at IS NULL

@@ -75,7 +75,7 @@ export function requireRecentSignIn({ settings, facts }: RequestScope, { session
   if (isFresh(session, settings.freshAuthSeconds, facts.now)) return
   throw reauthenticationRequired(
     settings.freshAuthSeconds,
-    'Sign in again, or confirm your password at /auth/step-up',
+    'Sign in again, or confirm your password or second factor at /auth/step-up',
   )
 }
 

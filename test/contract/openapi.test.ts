@@ -287,6 +287,7 @@ describe('answers', () => {
     const byCode = { method: 'recovery_code', trust_device: true }
     const real: [string, string, Answer][] = [
       ['/auth/mfa/totp', 'post', offered],
+      ['/admin/accounts/{id}/reset-mfa', 'post', await boss.post(`/admin/accounts/${john.id}/reset-mfa`)],
       ['/auth/mfa/totp/confirm', 'post', confirmed],
       ['/auth/mfa/verify', 'post', await verify(await challengeOf(mike), first, byCode)],
       ['/auth/step-up', 'post', await mike.post('/auth/step-up', { method: 'recovery_code', code: second })],

@@ -186,6 +186,8 @@ async function useSecondFactor(): Promise<void> {
   await john.post('/auth/step-up', { method: 'recovery_code', code: recoveryCodes[0] })
   await john.post('/auth/mfa/recovery-codes')
   await john.get('/auth/mfa')
+  await boss.post(`/admin/accounts/${boss.id + 1_000}/reset-mfa`)
+  await boss.post(`/admin/accounts/${(await customer()).id}/reset-mfa`)
 }
 
 describe('the statements of a working day and of the cron', () => {

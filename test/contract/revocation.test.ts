@@ -153,6 +153,10 @@ const ACTIONS: Record<RevocationName, (victim: Holder, owner: Person) => Promise
     await boss.patch(`/admin/accounts/${id}`, { status: 'suspended' })
     await boss.patch(`/admin/accounts/${id}`, { status: 'active' })
   },
+  factorReset: async (_, { id }) => {
+    await sql("INSERT INTO factors VALUES ('f' || ?1, ?1, 'totp', 'none', 1, 1, NULL)", id)
+    await (await freshAdmin()).post(`/admin/accounts/${id}/reset-mfa`)
+  },
   endByAdmin: async (_, { id }) => (await freshAdmin()).post(`/admin/accounts/${id}/revoke-sessions`),
   deletionByAdmin: async (_, { id }) => (await freshAdmin()).delete(`/admin/accounts/${id}`),
   deletion: (_, owner) => owner.delete(`/customers/${owner.id}`),

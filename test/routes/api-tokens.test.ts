@@ -130,7 +130,7 @@ describe('POST /auth/tokens', () => {
       [
         401,
         'reauthentication_required',
-        'Sign in again, or confirm your password at /auth/step-up',
+        'Sign in again, or confirm your password or second factor at /auth/step-up',
         'Bearer realm="mechanic-shop", error="insufficient_user_authentication", max_age=600',
       ],
     )

@@ -12,6 +12,7 @@ import {
 } from '../support/authenticator.ts'
 import { browser } from '../support/browser.ts'
 import {
+  admin,
   anonymous,
   caller,
   customer,
@@ -495,6 +496,39 @@ describe('a trusted device', () => {
     expect((await act(john)).status).toBe(200)
     const password = /password|reset/.test(what) ? 'left-hand-thread-9-mm' : PASSWORD
     expect((await byDevice({ ...john, password })).body.code).toBe('mfa_required')
+  })
+})
+
+describe('S66: an admin', () => {
+  it('S66: removes the factors of somebody who has lost them: sessions end, the event says who, the person begins anew', async () => {
+    const [boss, john] = [await admin(), await signInWithCode(await guarded(), true)]
+    const mfaToken = await challengeOf(john)
+    const { status, body } = await boss.post(`/admin/accounts/${john.id}/reset-mfa`)
+    expect([status, body]).toEqual([200, { message: 'Second factors removed', removed: 1 }])
+    expect((await john.get('/auth/me')).status).toBe(401)
+    expect((await verify(mfaToken, codeOf(john.secret))).body.code).toBe('mfa_token_invalid')
+    const again = caller((await login(john)).body.token)
+    expect(await factorsOf(again)).toEqual({ factors: [], recovery_codes_left: 0 })
+    expect((await again.get('/auth/mfa/trusted-devices')).body.items).toEqual([])
+    const { results } = await sql(
+      "SELECT actor_id, subject_id FROM audit_events WHERE event = 'factor.reset' AND subject_id = ?",
+      john.id,
+    )
+    expect(results).toEqual([{ actor_id: boss.id, subject_id: john.id }])
+    const none = await boss.post(`/admin/accounts/${john.id}/reset-mfa`)
+    expect([none.status, none.body.removed]).toEqual([200, 0])
+    expect((await again.get('/auth/me')).status).toBe(200)
+  })
+
+  it('S66: does so with a recent sign-in, as a person', async () => {
+    const [boss, john] = [await admin(), await guarded()]
+    const till = await program(boss, 'accounts:admin')
+    const path = `/admin/accounts/${john.id}/reset-mfa`
+    expect((await till.post(path)).body.code).toBe('session_required')
+    expect((await boss.post('/admin/accounts/999999/reset-mfa')).body.code).toBe('account_not_found')
+    passTime(600)
+    expect((await boss.post(path)).body.code).toBe('reauthentication_required')
+    expect((await login(john)).body.code).toBe('mfa_required')
   })
 })
 

@@ -106,6 +106,12 @@ export const REVOCATIONS = {
     ends: 'every session',
     answer: 'invalid_token',
   },
+  factorReset: {
+    what: 'An admin removes the second factors',
+    by: '`POST /admin/accounts/{id}/reset-mfa`',
+    ends: 'every session',
+    answer: 'invalid_token',
+  },
   endByAdmin: {
     what: 'An admin signs the account out',
     by: '`POST /admin/accounts/{id}/revoke-sessions`',

@@ -86,6 +86,7 @@ const MATRIX: Record<string, Statuses> = {
   'GET /admin/accounts/{id}': [401, 403, 403, 403, 200, 401, 403, 401],
   'PATCH /admin/accounts/{id}': [401, 403, 403, 403, 200, 401, 403, 401],
   'DELETE /admin/accounts/{id}': [401, 403, 403, 403, 200, 401, 403, 401],
+  'POST /admin/accounts/{id}/reset-mfa': [401, 403, 403, 403, 200, 401, 403, 401],
   'POST /admin/accounts/{id}/revoke-sessions': [401, 403, 403, 403, 200, 401, 403, 401],
   'POST /admin/access/explain': [401, 403, 403, 403, 200, 401, 403, 401],
   'GET /admin/audit-events': [401, 403, 403, 403, 200, 401, 403, 401],
