@@ -52,3 +52,11 @@ BEGIN
   DELETE FROM mfa_challenges WHERE account_id = NEW.id;
   UPDATE devices SET trusted_until = NULL WHERE account_id = NEW.id AND trusted_until IS NOT NULL;
 END;
+
+-- So does a password that is taken away; a hash that is made anew of the same password ends nothing.
+CREATE TRIGGER accounts_end_challenges_without_password AFTER UPDATE OF password_hash ON accounts
+WHEN NEW.password_hash IS NULL
+BEGIN
+  DELETE FROM mfa_challenges WHERE account_id = NEW.id;
+  UPDATE devices SET trusted_until = NULL WHERE account_id = NEW.id AND trusted_until IS NOT NULL;
+END;

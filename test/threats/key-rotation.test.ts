@@ -403,8 +403,8 @@ describe('S42: a rotation of both keys, from its beginning to its end', () => {
       { name: 'SECRET_KEY', id: oldSecret, uses: [], obstacles: 1 },
       { name: 'SECRET_KEY_2', id: newSecret, uses: [], obstacles: 1 },
       // Passwords, sessions, second factors, unsealed rows, seals, stubs.
-      { name: 'DATA_KEY', id: oldData, uses: [4, 4, 0, 0, 0, 0], obstacles: 3 },
-      { name: 'DATA_KEY_2', id: newData, uses: [0, 0, 0, 0, 2, 0], obstacles: 1 },
+      { name: 'DATA_KEY', id: oldData, uses: [4, 4, 0, 0, 0, 0, 0], obstacles: 3 },
+      { name: 'DATA_KEY_2', id: newData, uses: [0, 0, 0, 0, 2, 0, 0], obstacles: 1 },
     ])
 
     const refreshed = (await refresh(added, first.refreshToken)).body
@@ -418,7 +418,7 @@ describe('S42: a rotation of both keys, from its beginning to its end', () => {
       expect((await me(added, token)).status).toBe(200)
     }
     await seal(added)
-    expect((await statusOf(added))[2]).toMatchObject({ uses: [3, 3, 0, 0, 0, 0], obstacles: 3 })
+    expect((await statusOf(added))[2]).toMatchObject({ uses: [3, 3, 0, 0, 0, 0, 0], obstacles: 3 })
   })
 
   it('S42: removing the old keys after their time breaks nothing else', async () => {
@@ -500,7 +500,7 @@ describe('S42: a rotation of both keys, from its beginning to its end', () => {
     await testEnv.DB.batch(forceResetStatements(oldData, now).map((sql) => testEnv.DB.prepare(sql)))
     await seal(added)
     await seal(added)
-    expect((await statusOf(added))[2]).toMatchObject({ name: 'DATA_KEY', uses: [0, 0, 0, 0, 0, 0] })
+    expect((await statusOf(added))[2]).toMatchObject({ name: 'DATA_KEY', uses: [0, 0, 0, 0, 0, 0, 0] })
     const events = await testEnv.DB.prepare(
       "SELECT event, subject_id FROM audit_events WHERE event IN ('account.password_removed', 'account.signed_out') ORDER BY id",
     ).all()

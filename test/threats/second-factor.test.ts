@@ -308,6 +308,7 @@ describe('what happens meanwhile', () => {
 
   it.each([
     ['the password is changed', 'UPDATE accounts SET password_changed_at = 1 WHERE id = ?'],
+    ['the password is taken away', 'UPDATE accounts SET password_hash = NULL WHERE id = ?'],
     ['the role is changed', "UPDATE accounts SET role = 'mechanic' WHERE id = ?"],
     ['the account is suspended', "UPDATE accounts SET status = 'suspended' WHERE id = ?"],
     ['the factor is removed', 'DELETE FROM factors WHERE account_id = ?'],
