@@ -19,6 +19,7 @@ const FEATURES = [
   'admin',
   'inventory',
   'service-tickets',
+  'personal-data',
   'web',
 ]
 

@@ -15,6 +15,7 @@ import { trustedDeviceRoutes } from './mfa/trusted-device-routes.ts'
 import { mfaVerifyRoutes } from './mfa/verify-routes.ts'
 import { outboxRoutes } from './outbox/routes.ts'
 import { passwordRoutes } from './passwords/routes.ts'
+import { personalDataRoutes } from './personal-data/routes.ts'
 import { documentRoute, openApiDocument } from './platform/document.ts'
 import { answerError } from './platform/on-error.ts'
 import {
@@ -64,6 +65,7 @@ app.route('/', inventoryRoutes)
 app.route('/', serviceTicketRoutes)
 app.route('/', ticketMechanicRoutes)
 app.route('/', ticketPartRoutes)
+app.route('/', personalDataRoutes)
 app.route('/', auditRoutes)
 app.route('/', outboxRoutes)
 app.route('/', adminRoutes)

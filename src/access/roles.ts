@@ -17,7 +17,8 @@ type Grant = { readonly means: string } & Partial<Record<Role, Reach>>
 
 const GRANTS = {
   'profile:read': {
-    means: 'See the own account; by a sign-in also its sessions, devices, second factors and API tokens',
+    means:
+      'See the own account; by a sign-in also its sessions, devices, second factors and API tokens, and all that is held about it',
     customer: 'own',
     mechanic: 'own',
     admin: 'own',

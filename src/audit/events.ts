@@ -10,6 +10,7 @@ interface EventDetails {
   'account.password_removed': { readonly by: 'operator'; readonly at: number }
   'account.signed_out': { readonly by: 'operator'; readonly at: number }
   'account.deleted': { readonly role: string }
+  'account.exported': Record<never, never>
   'account.invited': { readonly role: string; readonly again: boolean }
   'account.role_changed': { readonly from: string; readonly to: string }
   'account.status_changed': { readonly from: string; readonly to: string }

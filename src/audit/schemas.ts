@@ -4,13 +4,15 @@ import { once } from '../platform/once.ts'
 import { queryInteger } from '../platform/pagination.ts'
 import type { AuditFilter, listAuditEvents } from './queries.ts'
 
+export const auditOutcome = once(() => z.enum(['success', 'failure', 'refused']).meta({ id: 'AuditOutcome' }))
+
 export const auditEventSchema = once(() =>
   z
     .object({
       id: z.int(),
       time: z.iso.datetime(),
       event: z.string(),
-      outcome: z.enum(['success', 'failure', 'refused']),
+      outcome: auditOutcome(),
       reason: z.string().nullable(),
       actor_id: z.int().nullable().meta({ description: 'Who did it; null for somebody unknown' }),
       subject_id: z.int().nullable().meta({ description: 'Whom or whose account it concerns' }),

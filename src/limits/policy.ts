@@ -5,7 +5,16 @@
 import type { Settings } from '../platform/settings.ts'
 
 /** The limits that a route can name. */
-export type LimitName = 'login' | 'register' | 'refresh' | 'reset' | 'forgot' | 'password' | 'invite' | 'mfa'
+export type LimitName =
+  | 'login'
+  | 'register'
+  | 'refresh'
+  | 'reset'
+  | 'forgot'
+  | 'password'
+  | 'invite'
+  | 'mfa'
+  | 'export'
 
 /** Consecutive failures: so many are free, then there is a wait before each further attempt. */
 export interface FailureRule {
@@ -36,6 +45,9 @@ export const FACTOR_MAX_FAILURES = 100
 export const RING_REQUESTS = 30
 export const RING_SECONDS = 60
 
+/** The same of the smaller ring, for registrations and exports. */
+export const SMALL_RING_REQUESTS = 10
+
 /** No more are free, and so under way at once, than disable the password: at most 100 (NIST SP 800-63B-4 §3.2.2). */
 export function accountRule(settings: Settings): FailureRule {
   const { signInAccountFailures, passwordMaxFailures, signInWaitMinutes } = settings
@@ -60,7 +72,7 @@ export function deviceRule({ deviceMaxFailures }: Settings): FailureRule {
 export function windowRule(limit: LimitName, settings: Settings): WindowRule | undefined {
   if (limit === 'register') return { limit: settings.registrationsPerMinute, seconds: 60 }
   if (limit === 'invite') return { limit: INVITATIONS_PER_MINUTE, seconds: 60 }
-  if (limit === 'refresh' || limit === 'password') return undefined
+  if (limit === 'refresh' || limit === 'password' || limit === 'export') return undefined
   return { limit: settings.signInAddressFailures, seconds: settings.signInAddressSeconds }
 }
 
@@ -122,6 +134,7 @@ export function tighter(one: Standing, other: Standing): Standing {
 export function announcedQuota(limit: LimitName, settings: Settings): WindowRule {
   if (limit === 'login' || limit === 'mfa') return quotaOf(accountRule(settings), settings)
   if (limit === 'password') return quotaOf(sessionRule(settings), settings)
+  if (limit === 'export') return { limit: SMALL_RING_REQUESTS, seconds: RING_SECONDS }
   return windowRule(limit, settings) ?? { limit: RING_REQUESTS, seconds: RING_SECONDS }
 }
 

@@ -41,8 +41,9 @@ export async function passRings(scope: RequestScope, limit: LimitName, hasDevice
 /** Takes one from the address's share of the minute; false when there is none. */
 async function spend(scope: RequestScope, limit: LimitName, hasDeviceToken: boolean): Promise<boolean> {
   const { rings, facts } = scope
-  const ring = limit === 'register' ? rings.registration : rings.signIn
-  const apart = limit === 'refresh' ? 'refresh ' : hasDeviceToken ? 'device ' : ''
+  const ring = limit === 'register' || limit === 'export' ? rings.registration : rings.signIn
+  const isApart = limit === 'refresh' || limit === 'export'
+  const apart = isApart ? `${limit} ` : hasDeviceToken ? 'device ' : ''
   // In an async function, so that a binding that throws at once is caught as well.
   const ask = async () => ring.limit({ key: apart + addressKey(facts.address) })
   const { success } = await within(ANSWER_WITHIN_MS, ask()).catch((cause: unknown) => {

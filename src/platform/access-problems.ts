@@ -76,7 +76,7 @@ export const ACCESS_PROBLEMS = {
     detail:
       'Sign in again, confirm your password at /auth/step-up, or send it as current_password in the same request',
     explanation:
-      'Changing a password or an e-mail address and deleting an account need a recent sign-in or the current password. Making an API token, changing a second factor and changing other people’s accounts need a recent sign-in or step-up. Whoever has a second factor steps up with that: the password alone is not enough then.',
+      'Changing a password or an e-mail address and deleting an account need a recent sign-in or the current password. Making an API token, exporting what is held about oneself, changing a second factor and changing other people’s accounts need a recent sign-in or step-up. Whoever has a second factor steps up with that: the password alone is not enough then.',
   },
   forbidden: {
     status: 403,

@@ -142,8 +142,8 @@ export function json<Schema extends z.ZodType>(schema: Schema, description: stri
 }
 
 /** The success of a limited route. */
-export function limited<Answer extends object>(answer: Answer) {
-  return { ...answer, headers: RATE_LIMIT_HEADERS }
+export function limited<Answer extends object>(answer: Answer & { readonly headers?: object }) {
+  return { ...answer, headers: { ...answer.headers, ...RATE_LIMIT_HEADERS } }
 }
 
 /** A route's answer as a file of NDJSON, a JSON object a line. */
@@ -151,6 +151,15 @@ export function ndjson(description: string, example: unknown) {
   // Typed by any name: the library takes every type that ends in `json` for one JSON value.
   const content: Record<string, { schema: z.ZodType; example: string }> = {
     'application/x-ndjson': { schema: z.string(), example: `${JSON.stringify(example)}\n` },
+  }
+  return { description, headers: { 'Content-Disposition': textHeader('A file name') }, content }
+}
+
+/** A route's answer as a JSON file, which is written while it is read. */
+export function jsonFile(schema: z.ZodType, description: string, example: unknown) {
+  // As above: no value to check, but a stream.
+  const content: Record<string, { schema: z.ZodType; example: unknown }> = {
+    'application/json': { schema, example },
   }
   return { description, headers: { 'Content-Disposition': textHeader('A file name') }, content }
 }

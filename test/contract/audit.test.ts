@@ -241,6 +241,15 @@ describe('S109: each flow leaves exactly its events', () => {
     )
   })
 
+  it('an export of what is held about oneself', async () => {
+    const person = await customer()
+    await newEvents()
+    await person.get('/auth/export')
+    expect(await newEvents()).toMatchObject([
+      { event: 'account.exported', actor_id: person.id, subject_id: person.id, details: '{}' },
+    ])
+  })
+
   it('refused access, once per actor, route and five minutes, with a count', async () => {
     const [person, other] = [await customer(), await customer()]
     await newEvents()

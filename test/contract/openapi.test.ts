@@ -340,6 +340,7 @@ describe('answers', () => {
       ['/auth/tokens/{id}', 'delete', await john.delete(`/auth/tokens/${made.body.id}`)],
       ['/auth/sessions', 'delete', await john.delete('/auth/sessions')],
       ['/auth/me', 'get', await john.get('/auth/me')],
+      ['/auth/export', 'get', await john.get('/auth/export')],
       ['/auth/me', 'patch', await john.patch('/auth/me', { last_name: 'L' })],
       ['/customers', 'get', await mike.get('/customers?search=v')],
       ['/customers/{id}', 'get', await john.get(`/customers/${john.id}`)],

@@ -116,6 +116,7 @@ beforeAll(async () => {
   await boss.post('/auth/introspect', { token: john.token })
   await boss.post('/admin/access/explain', { account_id: john.id, method: 'GET', path: '/' })
   await john.get('/auth/tokens')
+  await john.get('/auth/export')
   await john.delete(`/auth/tokens/${till.tokenId}`)
   await stranger.put(`/customers/${registered.id}`, { first_name: 'Vera', email: `x${person.email}` }, own)
   await stranger.patch('/auth/me', { password: 'another-torque-wrench-7' }, own)

@@ -80,6 +80,7 @@ describe('an ordinary request', () => {
     ['/auth/me', () => john, 1],
     ['/customers/{own id}', () => john, 1],
     ['/auth/sessions', () => john, 2],
+    ['/auth/export', () => john, 2],
     ['/service-tickets', () => john, 2],
     ['/service-tickets/1', () => john, 2],
     ['/customers', () => boss, 2],
