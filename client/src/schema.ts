@@ -95,7 +95,7 @@ export interface paths {
         put?: never;
         /**
          * Sign in as a customer
-         * @description Gives a token for 24 hours. A staff account gets the answer of a wrong password here; it uses /auth/login. The same limits hold.
+         * @description Gives a token for 24 hours. A staff account gets the answer of a wrong password here; it uses /auth/login. The same limits hold, and a second factor is asked for in the same way.
          */
         post: operations["signInCustomer"];
         delete?: never;
@@ -115,7 +115,7 @@ export interface paths {
         put?: never;
         /**
          * Sign in, whatever the role
-         * @description An unknown address and a wrong password get the same answer after the same work. After five wrong passwords in a row there are growing waits (429, `Retry-After`); after a hundred the password is disabled and answers as a wrong one until it is reset. With `X-Auth-Mode: cookie`, from a page of this origin, the tokens come in cookies and none is in the body.
+         * @description An unknown address and a wrong password get the same answer after the same work. After five wrong passwords in a row there are growing waits (429, `Retry-After`); after a hundred the password is disabled and answers as a wrong one until it is reset. With `X-Auth-Mode: cookie`, from a page of this origin, the tokens come in cookies and none is in the body. An account with a second factor gets 401 `mfa_required`, with the members `mfa_token` and `methods` for /auth/mfa/verify.
          */
         post: operations["signIn"];
         delete?: never;
@@ -194,11 +194,155 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Prove the password again: this session then counts as fresh
-         * @description For what asks for a recent sign-in, without a new one. Other sessions of the account stay as they are.
+         * Prove the password, or the second factor, again: this session then counts as fresh
+         * @description For what asks for a recent sign-in, without a new one. Whoever has a second factor proves that, by `method` and `code`. Other sessions of the account stay as they are.
          */
         post: operations["stepUp"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/mfa/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Complete a sign-in that answered `mfa_required`
+         * @description Answers as /auth/login does, at whichever door the sign-in began. A code works once, and so does the `mfa_token`; five wrong codes end it. All wrong codes of an account count together: after five there are growing waits. With `X-Auth-Mode: cookie`, from a page of this origin, the tokens come in cookies and none is in the body.
+         */
+        post: operations["verifySecondFactor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/mfa": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The own second factors, and how many recovery codes are left
+         * @description A factor that was offered and never confirmed is none.
+         */
+        get: operations["listFactors"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/mfa/totp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin with an authenticator app: a secret for it, which counts once it is confirmed
+         * @description Needs a recent sign-in or step-up. Nothing changes until `/auth/mfa/totp/confirm`; a factor that is there already stays until then. The offer is good for an hour, and only the newest one. The secret is shown here and never again.
+         */
+        post: operations["offerTotp"];
+        /**
+         * Give up the authenticator app: sign-ins ask for the password alone
+         * @description Needs a recent sign-in or step-up with the factor. The recovery codes go as well, every other session ends, and no device is trusted any more.
+         */
+        delete: operations["removeTotp"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/mfa/totp/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Confirm the app by a code of it: from now on sign-ins ask for one
+         * @description Needs a recent sign-in or step-up. Gives ten recovery codes; those before count no more. Every other session ends, and no device is trusted any more.
+         */
+        post: operations["confirmTotp"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/mfa/recovery-codes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ten new recovery codes; those before count no more
+         * @description Needs a recent sign-in or step-up, and a second factor for which they stand in.
+         */
+        post: operations["replaceRecoveryCodes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/mfa/trusted-devices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The devices on which sign-ins are not asked for the second factor
+         * @description For 30 days since the person asked for it with `trust_device`; a new password, a new factor or a removed one ends it.
+         */
+        get: operations["listTrustedDevices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/mfa/trusted-devices/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Ask for the second factor on one of the own devices again
+         * @description Its sessions go on; to end them, forget the device at /auth/devices.
+         */
+        delete: operations["endTrust"];
         options?: never;
         head?: never;
         patch?: never;
@@ -788,6 +932,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/auth/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download everything held about oneself
+         * @description Needs a recent sign-in or step-up. Nothing of other people is in it, and no secret. A download that breaks off is no valid JSON. Ten a minute from one address.
+         */
+        get: operations["exportPersonalData"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/admin/audit-events": {
         parameters: {
             query?: never;
@@ -960,6 +1124,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/admin/accounts/{id}/reset-mfa": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Remove the second factors of somebody who has lost them
+         * @description Recovery codes go as well and every session ends; the password stays. Make sure who is asking: whoever knows the password signs in then. Needs a recent sign-in or step-up.
+         */
+        post: operations["resetFactorsOfAccount"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/admin/access/explain": {
         parameters: {
             query?: never;
@@ -1018,7 +1202,7 @@ export interface components {
             request_id: string;
         };
         /** @enum {string} */
-        ProblemCode: "customer_unknown" | "mechanic_unknown" | "mechanic_email_taken" | "mechanic_already_assigned" | "mechanic_not_assigned" | "no_changes_made" | "inventory_item_unknown" | "part_already_added" | "part_not_added" | "nothing_created" | "inventory_item_not_found" | "mechanic_not_found" | "ticket_not_found" | "mechanic_tied" | "inventory_name_taken" | "stock_exhausted" | "ticket_full" | "ticket_status_conflict" | "malformed_json" | "input_missing" | "validation_failed" | "email_taken" | "link_token_invalid" | "account_unknown" | "sort_field_invalid" | "order_invalid" | "token_missing" | "authorization_header_malformed" | "invalid_token" | "token_expired" | "invalid_refresh_token" | "invalid_customer" | "invalid_credentials" | "reauthentication_required" | "forbidden" | "session_required" | "csrf_failed" | "account_suspended" | "https_required" | "not_found" | "customer_not_found" | "account_not_found" | "session_not_found" | "device_not_found" | "api_token_not_found" | "message_not_found" | "problem_not_found" | "method_not_allowed" | "request_timeout" | "api_token_limit_reached" | "message_not_resendable" | "last_admin_protected" | "payload_too_large" | "unsupported_media_type" | "too_many_requests" | "internal_error" | "misconfigured" | "unavailable" | "sign_in_busy" | "not_ready";
+        ProblemCode: "customer_unknown" | "mechanic_unknown" | "mechanic_email_taken" | "mechanic_already_assigned" | "mechanic_not_assigned" | "no_changes_made" | "inventory_item_unknown" | "part_already_added" | "part_not_added" | "nothing_created" | "inventory_item_not_found" | "mechanic_not_found" | "ticket_not_found" | "mechanic_tied" | "inventory_name_taken" | "stock_exhausted" | "ticket_full" | "ticket_status_conflict" | "malformed_json" | "input_missing" | "validation_failed" | "email_taken" | "link_token_invalid" | "account_unknown" | "sort_field_invalid" | "order_invalid" | "token_missing" | "authorization_header_malformed" | "invalid_token" | "token_expired" | "invalid_refresh_token" | "invalid_customer" | "invalid_credentials" | "mfa_required" | "mfa_token_invalid" | "factor_code_invalid" | "reauthentication_required" | "forbidden" | "session_required" | "csrf_failed" | "account_suspended" | "https_required" | "not_found" | "customer_not_found" | "account_not_found" | "session_not_found" | "device_not_found" | "factor_not_found" | "api_token_not_found" | "message_not_found" | "problem_not_found" | "method_not_allowed" | "request_timeout" | "api_token_limit_reached" | "message_not_resendable" | "last_admin_protected" | "payload_too_large" | "unsupported_media_type" | "too_many_requests" | "internal_error" | "misconfigured" | "unavailable" | "sign_in_busy" | "not_ready";
         Customer: {
             id: number;
             first_name: string;
@@ -1056,7 +1240,66 @@ export interface components {
             refresh_token?: string;
         };
         StepUp: {
-            password: string;
+            /** @description Enough for an account without a second factor only */
+            password?: string;
+            /** @enum {string} */
+            method?: "totp" | "recovery_code";
+            /**
+             * @description Six digits of the app, or a recovery code in any letter case, with or without dashes
+             * @example 492039
+             */
+            code?: string;
+        };
+        MfaVerification: {
+            /** @description Of the answer `mfa_required` */
+            mfa_token: string;
+            /** @enum {string} */
+            method: "totp" | "recovery_code";
+            /**
+             * @description Six digits of the app, or a recovery code in any letter case, with or without dashes
+             * @example 492039
+             */
+            code: string;
+            /** @description Do not ask for the second factor on this device for 30 days */
+            trust_device?: boolean;
+        };
+        SecondFactors: {
+            factors: {
+                id: string;
+                /** @enum {string} */
+                method: "totp" | "sms";
+                /** Format: date-time */
+                confirmed_at: string;
+                /** @description Whether too many wrong codes have disabled it; a recovery code ends that */
+                disabled: boolean;
+            }[];
+            recovery_codes_left: number;
+        };
+        OfferedTotp: {
+            factor_id: string;
+            /** @description Base32, for an app that cannot read the picture */
+            secret: string;
+            otpauth_uri: string;
+            /** @description The same as a picture for the app to read */
+            qr_svg: string;
+        };
+        RecoveryCodes: {
+            /** @description Shown here and never again */
+            recovery_codes: string[];
+        };
+        TotpCode: {
+            /** @example 492039 */
+            code: string;
+        };
+        TrustedDevice: {
+            id: string;
+            /** @description Whether this session was opened on it */
+            current: boolean;
+            name: string | null;
+            browser: string | null;
+            os: string | null;
+            /** Format: date-time */
+            trusted_until: string;
         };
         Session: {
             id: string;
@@ -1064,6 +1307,11 @@ export interface components {
             current: boolean;
             /** Format: date-time */
             created_at: string;
+            /**
+             * Format: date-time
+             * @description When all factors were last proved; null after a sign-in on a trusted device
+             */
+            authenticated_at: string | null;
             /**
              * Format: date-time
              * @description Up to five minutes late
@@ -1402,35 +1650,158 @@ export interface components {
             /** @default 1 */
             quantity?: number;
         };
-        AuditEvent: {
-            id: number;
+        PersonalData: {
             /** Format: date-time */
-            time: string;
-            event: string;
-            /** @enum {string} */
-            outcome: "success" | "failure" | "refused";
-            reason: string | null;
-            /** @description Who did it; null for somebody unknown */
-            actor_id: number | null;
-            /** @description Whom or whose account it concerns */
-            subject_id: number | null;
-            session_id: string | null;
-            address: string | null;
-            user_agent: string | null;
-            request_id: string | null;
-            details: {
-                [key: string]: unknown;
+            exported_at: string;
+            profile: {
+                id: number;
+                role: components["schemas"]["Role"];
+                /** @enum {string} */
+                status: "active" | "suspended";
+                email: string;
+                /** Format: date-time */
+                email_verified_at: string | null;
+                first_name: string;
+                last_name: string;
+                phone_number: string | null;
+                /** Format: date-time */
+                password_changed_at: string | null;
+                /** Format: date-time */
+                created_at: string;
+                /** Format: date-time */
+                updated_at: string;
             };
-            /** @description How often a grouped refusal happened; counts are kept 30 days */
-            repeats: number;
-        };
-        AuditVerdict: {
-            ok: boolean;
-            /** @description Rows found right; the check stops at the first that is not */
-            checked: number;
-            /** @description The last row that a good seal holds; 0 without one */
-            sealed_through: number;
-            first_bad_id: number | null;
+            /** @description Of the shop, if the account is one’s */
+            mechanic: {
+                id: number;
+                name: string;
+                email: string;
+                phone: string | null;
+                salary: number | null;
+                /** Format: date-time */
+                created_at: string;
+                /** Format: date-time */
+                updated_at: string;
+            } | null;
+            sessions: {
+                id: string;
+                current: boolean;
+                /** Format: date-time */
+                created_at: string;
+                /** Format: date-time */
+                authenticated_at: string;
+                /** Format: date-time */
+                expires_at: string;
+                /** @description How often */
+                refreshed: number;
+                /** Format: date-time */
+                refreshed_at: string | null;
+                /** Format: date-time */
+                last_seen_at: string | null;
+                ip: string | null;
+                country: string | null;
+                city: string | null;
+                user_agent: string | null;
+                methods: string[];
+                device_id: string | null;
+            }[];
+            devices: {
+                id: string;
+                name: string | null;
+                browser: string | null;
+                os: string | null;
+                ip: string | null;
+                country: string | null;
+                city: string | null;
+                network: string | null;
+                /** @description Whether there is a device token of it */
+                known: boolean;
+                /**
+                 * Format: date-time
+                 * @description Until then it is not asked for the second factor
+                 */
+                trusted_until: string | null;
+                /** Format: date-time */
+                first_seen_at: string;
+                /** Format: date-time */
+                last_seen_at: string;
+            }[];
+            /** @description From where the account has signed in */
+            countries: {
+                country: string;
+                /** Format: date-time */
+                first_seen_at: string;
+            }[];
+            api_tokens: components["schemas"]["ApiToken"][];
+            /** @description Second factors, never their secrets */
+            factors: {
+                id: string;
+                /** @enum {string} */
+                method: "totp" | "sms";
+                /** Format: date-time */
+                offered_at: string;
+                /**
+                 * Format: date-time
+                 * @description null: it does not count yet
+                 */
+                confirmed_at: string | null;
+                /**
+                 * Format: date-time
+                 * @description Of which half minute a code was used last
+                 */
+                last_code_of: string | null;
+            }[];
+            recovery_codes: {
+                /** Format: date-time */
+                created_at: string;
+                left: number;
+            }[];
+            /** @description One-time links that have not been used */
+            links: {
+                purpose: string;
+                /** @description To which it was sent, as addresses are compared */
+                email: string | null;
+                /** Format: date-time */
+                created_at: string;
+                /** Format: date-time */
+                expires_at: string;
+            }[];
+            /** @description How often in a row a password was wrong */
+            failure_counts: {
+                /** @description The account, or one of its devices or sessions */
+                counted_on: string;
+                failures: number;
+                /** Format: date-time */
+                last_failed_at: string;
+            }[];
+            tickets: components["schemas"]["ServiceTicket"][];
+            /** @description Newest first; not what they said */
+            messages: components["schemas"]["OutboxMessage"][];
+            /** @description What you did and what was done to you, oldest first; this export is the last */
+            events: {
+                id: string;
+                /** Format: date-time */
+                time: string;
+                event: string;
+                outcome: components["schemas"]["AuditOutcome"];
+                reason: string | null;
+                /** @description null: not known */
+                by: components["schemas"]["Involved"] | null;
+                /** @description null: no person */
+                about: components["schemas"]["Involved"] | null;
+                /** @description null where it is somebody’s */
+                session_id: string | null;
+                /** @description Of what you did; so are user_agent and request_id */
+                address: string | null;
+                user_agent: string | null;
+                request_id: string | null;
+                /** @description null where it is about somebody */
+                details: {
+                    [key: string]: unknown;
+                } | null;
+                /** @description How often a grouped refusal happened; counts are kept 30 days */
+                repeats: number;
+            }[];
         };
         OutboxMessage: {
             id: string;
@@ -1459,6 +1830,39 @@ export interface components {
             expires_at: string;
             /** Format: date-time */
             sent_at: string | null;
+        };
+        /** @enum {string} */
+        AuditOutcome: "success" | "failure" | "refused";
+        /** @enum {string} */
+        Involved: "you" | "somebody";
+        AuditEvent: {
+            id: number;
+            /** Format: date-time */
+            time: string;
+            event: string;
+            outcome: components["schemas"]["AuditOutcome"];
+            reason: string | null;
+            /** @description Who did it; null for somebody unknown */
+            actor_id: number | null;
+            /** @description Whom or whose account it concerns */
+            subject_id: number | null;
+            session_id: string | null;
+            address: string | null;
+            user_agent: string | null;
+            request_id: string | null;
+            details: {
+                [key: string]: unknown;
+            };
+            /** @description How often a grouped refusal happened; counts are kept 30 days */
+            repeats: number;
+        };
+        AuditVerdict: {
+            ok: boolean;
+            /** @description Rows found right; the check stops at the first that is not */
+            checked: number;
+            /** @description The last row that a good seal holds; 0 without one */
+            sealed_through: number;
+            first_bad_id: number | null;
         };
         ManagedAccountList: {
             items: components["schemas"]["ManagedAccount"][];
@@ -1567,6 +1971,7 @@ export interface operations {
                      *         "refresh": "POST /auth/refresh",
                      *         "logout": "POST /auth/logout",
                      *         "me": "/auth/me",
+                     *         "second_factor": "/auth/mfa",
                      *         "api_tokens": "/auth/tokens",
                      *         "my_tickets": "/customers/my-tickets",
                      *         "customers": "/customers/",
@@ -1737,7 +2142,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                code: "customer_unknown" | "mechanic_unknown" | "mechanic_email_taken" | "mechanic_already_assigned" | "mechanic_not_assigned" | "no_changes_made" | "inventory_item_unknown" | "part_already_added" | "part_not_added" | "nothing_created" | "inventory_item_not_found" | "mechanic_not_found" | "ticket_not_found" | "mechanic_tied" | "inventory_name_taken" | "stock_exhausted" | "ticket_full" | "ticket_status_conflict" | "malformed_json" | "input_missing" | "validation_failed" | "email_taken" | "link_token_invalid" | "account_unknown" | "sort_field_invalid" | "order_invalid" | "token_missing" | "authorization_header_malformed" | "invalid_token" | "token_expired" | "invalid_refresh_token" | "invalid_customer" | "invalid_credentials" | "reauthentication_required" | "forbidden" | "session_required" | "csrf_failed" | "account_suspended" | "https_required" | "not_found" | "customer_not_found" | "account_not_found" | "session_not_found" | "device_not_found" | "api_token_not_found" | "message_not_found" | "problem_not_found" | "method_not_allowed" | "request_timeout" | "api_token_limit_reached" | "message_not_resendable" | "last_admin_protected" | "payload_too_large" | "unsupported_media_type" | "too_many_requests" | "internal_error" | "misconfigured" | "unavailable" | "sign_in_busy" | "not_ready";
+                code: "customer_unknown" | "mechanic_unknown" | "mechanic_email_taken" | "mechanic_already_assigned" | "mechanic_not_assigned" | "no_changes_made" | "inventory_item_unknown" | "part_already_added" | "part_not_added" | "nothing_created" | "inventory_item_not_found" | "mechanic_not_found" | "ticket_not_found" | "mechanic_tied" | "inventory_name_taken" | "stock_exhausted" | "ticket_full" | "ticket_status_conflict" | "malformed_json" | "input_missing" | "validation_failed" | "email_taken" | "link_token_invalid" | "account_unknown" | "sort_field_invalid" | "order_invalid" | "token_missing" | "authorization_header_malformed" | "invalid_token" | "token_expired" | "invalid_refresh_token" | "invalid_customer" | "invalid_credentials" | "mfa_required" | "mfa_token_invalid" | "factor_code_invalid" | "reauthentication_required" | "forbidden" | "session_required" | "csrf_failed" | "account_suspended" | "https_required" | "not_found" | "customer_not_found" | "account_not_found" | "session_not_found" | "device_not_found" | "factor_not_found" | "api_token_not_found" | "message_not_found" | "problem_not_found" | "method_not_allowed" | "request_timeout" | "api_token_limit_reached" | "message_not_resendable" | "last_admin_protected" | "payload_too_large" | "unsupported_media_type" | "too_many_requests" | "internal_error" | "misconfigured" | "unavailable" | "sign_in_busy" | "not_ready";
             };
             cookie?: never;
         };
@@ -1873,7 +2278,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `invalid_credentials`: Invalid credentials */
+            /** @description `invalid_credentials`: Invalid credentials; `mfa_required`: Second factor required */
             401: {
                 headers: {
                     /** @description The challenge of RFC 6750, with `error` if a token was sent */
@@ -2043,7 +2448,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `invalid_credentials`: Invalid credentials */
+            /** @description `invalid_credentials`: Invalid credentials; `mfa_required`: Second factor required */
             401: {
                 headers: {
                     /** @description The challenge of RFC 6750, with `error` if a token was sent */
@@ -2496,7 +2901,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `token_missing`: Token is missing; `authorization_header_malformed`: Invalid authorization header format; `invalid_token`: Token validation failed; `token_expired`: Token validation failed; `invalid_customer`: Invalid customer; `invalid_credentials`: Invalid credentials; `reauthentication_required`: Fresh authentication required */
+            /** @description `token_missing`: Token is missing; `authorization_header_malformed`: Invalid authorization header format; `invalid_token`: Token validation failed; `token_expired`: Token validation failed; `invalid_customer`: Invalid customer; `invalid_credentials`: Invalid credentials; `factor_code_invalid`: Code not valid; `reauthentication_required`: Fresh authentication required */
             401: {
                 headers: {
                     /** @description The challenge of RFC 6750, with `error` if a token was sent */
@@ -2584,6 +2989,933 @@ export interface operations {
             };
         };
     };
+    verifySecondFactor: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Where the tokens go: into the body, by default, or into cookies */
+                "x-auth-mode"?: "bearer" | "cookie";
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "mfa_token": "u6Wd0aPzX3kRq9sVtB1yNc",
+                 *       "method": "totp",
+                 *       "code": "492039",
+                 *       "trust_device": false
+                 *     }
+                 */
+                "application/json": components["schemas"]["MfaVerification"];
+            };
+        };
+        responses: {
+            /** @description Signed in */
+            200: {
+                headers: {
+                    /** @description How many attempts are left, and the seconds until there are more: `"login";r=4;t=60` */
+                    RateLimit?: string;
+                    /** @description The limit: so many attempts, and the seconds of the first wait: `"login";q=5;w=60` */
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "message": "Login successful",
+                     *       "token": "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6IjNmOWEwYzEyIn0…",
+                     *       "token_type": "Bearer",
+                     *       "expires_in": 86400,
+                     *       "refresh_token": "v1.3f9a0c12.x3Jv1Q0yT9mW2cK8bL5sZg.0.Yb1…",
+                     *       "device_token": "Yx3b0nZk1vQ7cT5s…",
+                     *       "account": {
+                     *         "id": 1,
+                     *         "first_name": "John",
+                     *         "last_name": "Doe",
+                     *         "email": "john@example.com",
+                     *         "phone_number": "555-0123",
+                     *         "role": "customer"
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        message: string;
+                        /** @description HS256 JWT; send it as `Authorization: Bearer <token>` */
+                        token: string;
+                        /** @enum {string} */
+                        token_type: "Bearer";
+                        /** @description Seconds until the access token expires */
+                        expires_in: number;
+                        /** @description For /auth/refresh; works once */
+                        refresh_token: string;
+                        /** @description Send it as `Device-Token` with the next sign-in of this account; good for 180 days */
+                        device_token: string;
+                        account: components["schemas"]["Account"];
+                    } | {
+                        message: string;
+                        /** @description Seconds until the access token expires */
+                        expires_in: number;
+                        account: components["schemas"]["Account"];
+                    };
+                };
+            };
+            /** @description `malformed_json`: Malformed JSON; `input_missing`: No input data provided; `validation_failed`: Validation failed */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `mfa_token_invalid`: MFA token not valid; `factor_code_invalid`: Code not valid */
+            401: {
+                headers: {
+                    /** @description The challenge of RFC 6750, with `error` if a token was sent */
+                    "WWW-Authenticate"?: string;
+                    /** @description How many attempts are left, and the seconds until there are more: `"login";r=4;t=60` */
+                    RateLimit?: string;
+                    /** @description The limit: so many attempts, and the seconds of the first wait: `"login";q=5;w=60` */
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `csrf_failed`: Cross-site request refused; `https_required`: HTTPS required */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: Request timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large`: Payload too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: Unsupported media type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_requests`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    /** @description How many attempts are left, and the seconds until there are more: `"login";r=4;t=60` */
+                    RateLimit?: string;
+                    /** @description The limit: so many attempts, and the seconds of the first wait: `"login";q=5;w=60` */
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Internal server error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Service unavailable; `misconfigured`: Service misconfigured */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listFactors: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The own second factors */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "factors": [
+                     *         {
+                     *           "id": "Q2mX8bV0yT7nKc4LwZ5sPg",
+                     *           "method": "totp",
+                     *           "confirmed_at": "2026-01-15T10:00:00.000Z",
+                     *           "disabled": false
+                     *         }
+                     *       ],
+                     *       "recovery_codes_left": 10
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SecondFactors"];
+                };
+            };
+            /** @description `token_missing`: Token is missing; `authorization_header_malformed`: Invalid authorization header format; `invalid_token`: Token validation failed; `token_expired`: Token validation failed; `invalid_customer`: Invalid customer */
+            401: {
+                headers: {
+                    /** @description The challenge of RFC 6750, with `error` if a token was sent */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Unauthorized; `session_required`: Session required; `https_required`: HTTPS required */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Internal server error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Service unavailable; `misconfigured`: Service misconfigured */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    offerTotp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /** @example {} */
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description The secret, three times */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "factor_id": "Q2mX8bV0yT7nKc4LwZ5sPg",
+                     *       "secret": "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ",
+                     *       "otpauth_uri": "otpauth://totp/Mechanic%20Shop:john%40example.com?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Mechanic%20Shop&algorithm=SHA1&digits=6&period=30",
+                     *       "qr_svg": "<svg xmlns=\"http://www.w3.org/2000/svg\" …"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["OfferedTotp"];
+                };
+            };
+            /** @description `malformed_json`: Malformed JSON; `input_missing`: No input data provided; `validation_failed`: Validation failed */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `token_missing`: Token is missing; `authorization_header_malformed`: Invalid authorization header format; `invalid_token`: Token validation failed; `token_expired`: Token validation failed; `invalid_customer`: Invalid customer; `reauthentication_required`: Fresh authentication required */
+            401: {
+                headers: {
+                    /** @description The challenge of RFC 6750, with `error` if a token was sent */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `csrf_failed`: Cross-site request refused; `forbidden`: Unauthorized; `session_required`: Session required; `https_required`: HTTPS required */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: Request timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large`: Payload too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: Unsupported media type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Internal server error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Service unavailable; `misconfigured`: Service misconfigured */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeTotp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /** @example {} */
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Removed */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "message": "Second factor removed"
+                     *     }
+                     */
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `malformed_json`: Malformed JSON; `input_missing`: No input data provided; `validation_failed`: Validation failed */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `token_missing`: Token is missing; `authorization_header_malformed`: Invalid authorization header format; `invalid_token`: Token validation failed; `token_expired`: Token validation failed; `invalid_customer`: Invalid customer; `reauthentication_required`: Fresh authentication required */
+            401: {
+                headers: {
+                    /** @description The challenge of RFC 6750, with `error` if a token was sent */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `csrf_failed`: Cross-site request refused; `forbidden`: Unauthorized; `session_required`: Session required; `https_required`: HTTPS required */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `factor_not_found`: Second factor not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: Request timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large`: Payload too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: Unsupported media type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Internal server error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Service unavailable; `misconfigured`: Service misconfigured */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    confirmTotp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "code": "492039"
+                 *     }
+                 */
+                "application/json": components["schemas"]["TotpCode"];
+            };
+        };
+        responses: {
+            /** @description Confirmed */
+            200: {
+                headers: {
+                    /** @description How many attempts are left, and the seconds until there are more: `"login";r=4;t=60` */
+                    RateLimit?: string;
+                    /** @description The limit: so many attempts, and the seconds of the first wait: `"login";q=5;w=60` */
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "recovery_codes": [
+                     *         "7QX2-M9KD-4TPA-HW6C-1ZRB-8NEV",
+                     *         "J3VG-0S5Y-CXF8-2KQM-WD7T-9PAH"
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RecoveryCodes"];
+                };
+            };
+            /** @description `malformed_json`: Malformed JSON; `input_missing`: No input data provided; `validation_failed`: Validation failed */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `token_missing`: Token is missing; `authorization_header_malformed`: Invalid authorization header format; `invalid_token`: Token validation failed; `token_expired`: Token validation failed; `invalid_customer`: Invalid customer; `reauthentication_required`: Fresh authentication required; `factor_code_invalid`: Code not valid */
+            401: {
+                headers: {
+                    /** @description The challenge of RFC 6750, with `error` if a token was sent */
+                    "WWW-Authenticate"?: string;
+                    /** @description How many attempts are left, and the seconds until there are more: `"login";r=4;t=60` */
+                    RateLimit?: string;
+                    /** @description The limit: so many attempts, and the seconds of the first wait: `"login";q=5;w=60` */
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `csrf_failed`: Cross-site request refused; `forbidden`: Unauthorized; `session_required`: Session required; `https_required`: HTTPS required */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `factor_not_found`: Second factor not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: Request timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large`: Payload too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: Unsupported media type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_requests`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    /** @description How many attempts are left, and the seconds until there are more: `"login";r=4;t=60` */
+                    RateLimit?: string;
+                    /** @description The limit: so many attempts, and the seconds of the first wait: `"login";q=5;w=60` */
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Internal server error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Service unavailable; `misconfigured`: Service misconfigured */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    replaceRecoveryCodes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /** @example {} */
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description The new codes */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "recovery_codes": [
+                     *         "7QX2-M9KD-4TPA-HW6C-1ZRB-8NEV",
+                     *         "J3VG-0S5Y-CXF8-2KQM-WD7T-9PAH"
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RecoveryCodes"];
+                };
+            };
+            /** @description `malformed_json`: Malformed JSON; `input_missing`: No input data provided; `validation_failed`: Validation failed */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `token_missing`: Token is missing; `authorization_header_malformed`: Invalid authorization header format; `invalid_token`: Token validation failed; `token_expired`: Token validation failed; `invalid_customer`: Invalid customer; `reauthentication_required`: Fresh authentication required */
+            401: {
+                headers: {
+                    /** @description The challenge of RFC 6750, with `error` if a token was sent */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `csrf_failed`: Cross-site request refused; `forbidden`: Unauthorized; `session_required`: Session required; `https_required`: HTTPS required */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `factor_not_found`: Second factor not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: Request timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large`: Payload too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: Unsupported media type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Internal server error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Service unavailable; `misconfigured`: Service misconfigured */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listTrustedDevices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The trusted devices */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "p7Rk2nV0aXw9sD4fG6hJ1Q",
+                     *           "current": true,
+                     *           "name": "Office computer",
+                     *           "browser": "Firefox",
+                     *           "os": "Linux",
+                     *           "trusted_until": "2026-02-14T10:00:00.000Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": {
+                        items: components["schemas"]["TrustedDevice"][];
+                    };
+                };
+            };
+            /** @description `token_missing`: Token is missing; `authorization_header_malformed`: Invalid authorization header format; `invalid_token`: Token validation failed; `token_expired`: Token validation failed; `invalid_customer`: Invalid customer */
+            401: {
+                headers: {
+                    /** @description The challenge of RFC 6750, with `error` if a token was sent */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Unauthorized; `session_required`: Session required; `https_required`: HTTPS required */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Internal server error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Service unavailable; `misconfigured`: Service misconfigured */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endTrust: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /** @example {} */
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Ended */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "message": "Device no longer trusted"
+                     *     }
+                     */
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `malformed_json`: Malformed JSON; `input_missing`: No input data provided; `validation_failed`: Validation failed */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `token_missing`: Token is missing; `authorization_header_malformed`: Invalid authorization header format; `invalid_token`: Token validation failed; `token_expired`: Token validation failed; `invalid_customer`: Invalid customer */
+            401: {
+                headers: {
+                    /** @description The challenge of RFC 6750, with `error` if a token was sent */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `csrf_failed`: Cross-site request refused; `forbidden`: Unauthorized; `session_required`: Session required; `https_required`: HTTPS required */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `device_not_found`: Device not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: Request timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large`: Payload too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: Unsupported media type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Internal server error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Service unavailable; `misconfigured`: Service misconfigured */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listSessions: {
         parameters: {
             query?: never;
@@ -2606,6 +3938,7 @@ export interface operations {
                      *           "id": "x3Jv1Q0yT9mW2cK8bL5sZg",
                      *           "current": true,
                      *           "created_at": "2026-01-15T10:00:00.000Z",
+                     *           "authenticated_at": "2026-01-15T10:00:00.000Z",
                      *           "last_seen_at": "2026-01-15T10:20:00.000Z",
                      *           "expires_at": "2026-02-14T10:00:00.000Z",
                      *           "ip": "203.0.113.7",
@@ -7485,6 +8818,179 @@ export interface operations {
             };
         };
     };
+    exportPersonalData: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Everything */
+            200: {
+                headers: {
+                    /** @description A file name */
+                    "Content-Disposition"?: string;
+                    /** @description How many attempts are left, and the seconds until there are more: `"login";r=4;t=60` */
+                    RateLimit?: string;
+                    /** @description The limit: so many attempts, and the seconds of the first wait: `"login";q=5;w=60` */
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "exported_at": "2026-01-15T10:00:00.000Z",
+                     *       "profile": {
+                     *         "id": 1,
+                     *         "role": "customer",
+                     *         "status": "active",
+                     *         "email": "john@example.com",
+                     *         "email_verified_at": null,
+                     *         "first_name": "John",
+                     *         "last_name": "Doe",
+                     *         "phone_number": "555-0123",
+                     *         "password_changed_at": "2026-01-10T08:30:00.000Z",
+                     *         "created_at": "2026-01-10T08:30:00.000Z",
+                     *         "updated_at": "2026-01-10T08:30:00.000Z"
+                     *       },
+                     *       "mechanic": null,
+                     *       "sessions": [],
+                     *       "devices": [],
+                     *       "countries": [
+                     *         {
+                     *           "country": "DE",
+                     *           "first_seen_at": "2026-01-10T08:31:00.000Z"
+                     *         }
+                     *       ],
+                     *       "api_tokens": [
+                     *         {
+                     *           "id": "5d1f0c9a7b3e2864f0a1c2d3",
+                     *           "name": "Accounting export",
+                     *           "scopes": [
+                     *             "customers:read",
+                     *             "tickets:read"
+                     *           ],
+                     *           "created_at": "2026-01-15T10:00:00.000Z",
+                     *           "expires_at": "2026-04-15T10:00:00.000Z",
+                     *           "last_used_at": null
+                     *         }
+                     *       ],
+                     *       "factors": [],
+                     *       "recovery_codes": [],
+                     *       "links": [],
+                     *       "failure_counts": [],
+                     *       "tickets": [
+                     *         {
+                     *           "id": 1,
+                     *           "customer_id": 1,
+                     *           "customer": {
+                     *             "id": 1,
+                     *             "first_name": "John",
+                     *             "last_name": "Doe",
+                     *             "email": "john@example.com",
+                     *             "phone_number": "555-0123"
+                     *           },
+                     *           "description": "Oil change and new brake pads",
+                     *           "service_date": "2026-01-15T10:00:00",
+                     *           "status": "open",
+                     *           "vin": null,
+                     *           "mechanics": [
+                     *             {
+                     *               "id": 1,
+                     *               "name": "Maria Keller"
+                     *             }
+                     *           ],
+                     *           "parts": [],
+                     *           "created_at": "2026-01-10T08:30:00.000Z",
+                     *           "updated_at": "2026-01-10T08:30:00.000Z"
+                     *         }
+                     *       ],
+                     *       "messages": [],
+                     *       "events": [
+                     *         {
+                     *           "id": "rT5yU7iO9pA1sD3fG5hJ7k",
+                     *           "time": "2026-01-15T10:00:00.000Z",
+                     *           "event": "account.exported",
+                     *           "outcome": "success",
+                     *           "reason": null,
+                     *           "by": "you",
+                     *           "about": "you",
+                     *           "session_id": "kQ3vX0cYw2mJm0l8s5q7Fg",
+                     *           "address": "203.0.113.7",
+                     *           "user_agent": "Workshop tablet",
+                     *           "request_id": "Zr1uB8n4T0aD6eHc2yWk9w",
+                     *           "details": {},
+                     *           "repeats": 0
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PersonalData"];
+                };
+            };
+            /** @description `token_missing`: Token is missing; `authorization_header_malformed`: Invalid authorization header format; `invalid_token`: Token validation failed; `token_expired`: Token validation failed; `invalid_customer`: Invalid customer; `reauthentication_required`: Fresh authentication required */
+            401: {
+                headers: {
+                    /** @description The challenge of RFC 6750, with `error` if a token was sent */
+                    "WWW-Authenticate"?: string;
+                    /** @description How many attempts are left, and the seconds until there are more: `"login";r=4;t=60` */
+                    RateLimit?: string;
+                    /** @description The limit: so many attempts, and the seconds of the first wait: `"login";q=5;w=60` */
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Unauthorized; `session_required`: Session required; `https_required`: HTTPS required */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_requests`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    /** @description How many attempts are left, and the seconds until there are more: `"login";r=4;t=60` */
+                    RateLimit?: string;
+                    /** @description The limit: so many attempts, and the seconds of the first wait: `"login";q=5;w=60` */
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Internal server error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Service unavailable; `misconfigured`: Service misconfigured */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listAuditEvents: {
         parameters: {
             query?: {
@@ -8623,6 +10129,122 @@ export interface operations {
                 };
             };
             /** @description `token_missing`: Token is missing; `authorization_header_malformed`: Invalid authorization header format; `invalid_token`: Token validation failed; `token_expired`: Token validation failed; `invalid_customer`: Invalid customer */
+            401: {
+                headers: {
+                    /** @description The challenge of RFC 6750, with `error` if a token was sent */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `csrf_failed`: Cross-site request refused; `forbidden`: Unauthorized; `session_required`: Session required; `https_required`: HTTPS required */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `account_not_found`: Account not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: Request timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large`: Payload too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: Unsupported media type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Internal server error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Service unavailable; `misconfigured`: Service misconfigured */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resetFactorsOfAccount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How many there were */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "message": "Second factors removed",
+                     *       "removed": 1
+                     *     }
+                     */
+                    "application/json": {
+                        message: string;
+                        removed: number;
+                    };
+                };
+            };
+            /** @description `malformed_json`: Malformed JSON; `input_missing`: No input data provided; `validation_failed`: Validation failed */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `token_missing`: Token is missing; `authorization_header_malformed`: Invalid authorization header format; `invalid_token`: Token validation failed; `token_expired`: Token validation failed; `invalid_customer`: Invalid customer; `reauthentication_required`: Fresh authentication required */
             401: {
                 headers: {
                     /** @description The challenge of RFC 6750, with `error` if a token was sent */

@@ -8,6 +8,7 @@ import { apiTokens } from '../api-tokens/tables.ts'
 import { auditEvents, auditRepeats } from '../audit/tables.ts'
 import { throttles } from '../limits/tables.ts'
 import { mechanics } from '../mechanics/tables.ts'
+import { factors, recoveryCodes } from '../mfa/tables.ts'
 import { linkTokens } from '../passwords/tables.ts'
 import type { Database } from '../platform/database.ts'
 import { accountCountries, devices, sessions } from '../sessions/tables.ts'
@@ -66,8 +67,10 @@ export function listOwnSessions(db: Database, accountId: number) {
 export function listOwnDevices(db: Database, accountId: number) {
   const { id, name, browser, os, address, country, city, network, firstSeenAt, lastSeenAt } = devices
   const isKnown = sql<number>`${devices.tokenHash} IS NOT NULL`.as('is_known')
+  const { trustedUntil } = devices
+  const place = { address, country, city, network }
   return db
-    .select({ id, name, browser, os, address, country, city, network, firstSeenAt, lastSeenAt, isKnown })
+    .select({ id, name, browser, os, ...place, firstSeenAt, lastSeenAt, trustedUntil, isKnown })
     .from(devices)
     .where(eq(devices.accountId, accountId))
     .orderBy(firstSeenAt, id)
@@ -89,6 +92,26 @@ export function listOwnApiTokens(db: Database, accountId: number) {
     .from(apiTokens)
     .where(eq(apiTokens.accountId, accountId))
     .orderBy(createdAt, id)
+}
+
+/** Second factors, those on offer too. */
+export function listOwnFactors(db: Database, accountId: number) {
+  const { id, method, createdAt, confirmedAt, lastStep } = factors
+  return db
+    .select({ id, method, createdAt, confirmedAt, lastStep })
+    .from(factors)
+    .where(eq(factors.accountId, accountId))
+    .orderBy(createdAt, id)
+}
+
+/** When the recovery codes were made that have not been used, and how many there are. */
+export function listOwnRecoveryCodes(db: Database, accountId: number) {
+  const { createdAt } = recoveryCodes
+  return db
+    .select({ createdAt, left: sql<number>`count(*)`.as('codes_left') })
+    .from(recoveryCodes)
+    .where(eq(recoveryCodes.accountId, accountId))
+    .groupBy(createdAt)
 }
 
 /** Links that have been sent and not been used. */

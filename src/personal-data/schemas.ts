@@ -4,6 +4,7 @@ import { roleSchema } from '../access/schemas.ts'
 import { ACCOUNT_STATUSES } from '../accounts/tables.ts'
 import { API_TOKEN_EXAMPLE, apiTokenSchema } from '../api-tokens/schemas.ts'
 import { auditOutcome } from '../audit/schemas.ts'
+import { FACTOR_METHODS } from '../mfa/tables.ts'
 import { messageSchema } from '../outbox/schemas.ts'
 import { once } from '../platform/once.ts'
 import { TICKET_EXAMPLE, ticketSchema } from '../service-tickets/schemas.ts'
@@ -67,10 +68,22 @@ const sections = {
       city: text(),
       network: text(),
       known: z.boolean().meta({ description: 'Whether there is a device token of it' }),
+      trusted_until: time()
+        .nullable()
+        .meta({ description: 'Until then it is not asked for the second factor' }),
       first_seen_at: time(),
       last_seen_at: time(),
     }),
   countries: () => z.object({ country: z.string(), first_seen_at: time() }),
+  factors: () =>
+    z.object({
+      id: z.string(),
+      method: z.enum(FACTOR_METHODS),
+      offered_at: time(),
+      confirmed_at: time().nullable().meta({ description: 'null: it does not count yet' }),
+      last_code_of: time().nullable().meta({ description: 'Of which half minute a code was used last' }),
+    }),
+  recoveryCodes: () => z.object({ created_at: time(), left: z.int() }),
   links: () =>
     z.object({
       purpose: z.string(),
@@ -117,6 +130,8 @@ export const personalDataSchema = once(() =>
       devices: z.array(sections.devices()),
       countries: z.array(sections.countries()).meta({ description: 'From where the account has signed in' }),
       api_tokens: z.array(apiTokenSchema()),
+      factors: z.array(sections.factors()).meta({ description: 'Second factors, never their secrets' }),
+      recovery_codes: z.array(sections.recoveryCodes()),
       links: z.array(sections.links()).meta({ description: 'One-time links that have not been used' }),
       failure_counts: z
         .array(sections.failureCounts())
@@ -152,6 +167,8 @@ export const PERSONAL_DATA_EXAMPLE = {
   devices: [],
   countries: [{ country: 'DE', first_seen_at: '2026-01-10T08:31:00.000Z' }],
   api_tokens: [API_TOKEN_EXAMPLE],
+  factors: [],
+  recovery_codes: [],
   links: [],
   failure_counts: [],
   tickets: [TICKET_EXAMPLE],

@@ -15,8 +15,10 @@ import {
   listOwnCountries,
   listOwnDevices,
   listOwnEventsAfter,
+  listOwnFactors,
   listOwnFailureCounts,
   listOwnLinks,
+  listOwnRecoveryCodes,
   listOwnSessions,
 } from './queries.ts'
 import type { PersonalData } from './schemas.ts'
@@ -24,10 +26,12 @@ import {
   showOwnCountry,
   showOwnDevice,
   showOwnEvent,
+  showOwnFactor,
   showOwnFailureCount,
   showOwnLink,
   showOwnMechanic,
   showOwnProfile,
+  showOwnRecoveryCodes,
   showOwnSession,
 } from './show.ts'
 
@@ -114,6 +118,11 @@ const countries: Part = (db, { account }) =>
 const apiTokens: Part = (db, { account }) =>
   whole('api_tokens', listOwnApiTokens(db, account.id), showApiToken)
 
+const factors: Part = (db, { account }) => whole('factors', listOwnFactors(db, account.id), showOwnFactor)
+
+const recoveryCodes: Part = (db, { account }) =>
+  whole('recovery_codes', listOwnRecoveryCodes(db, account.id), showOwnRecoveryCodes)
+
 const links: Part = (db, { account }) => whole('links', listOwnLinks(db, account.id), showOwnLink)
 
 const failureCounts: Part = (db, { account }) =>
@@ -155,6 +164,8 @@ export function sectionsOf(db: Database, actor: Actor, throughEventId: string): 
     devices,
     countries,
     apiTokens,
+    factors,
+    recoveryCodes,
     links,
     failureCounts,
     tickets,

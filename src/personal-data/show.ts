@@ -1,5 +1,6 @@
 /** Rows as they are shown to whom they are about. */
 import { showAuditEvent } from '../audit/schemas.ts'
+import { TOTP_STEP_SECONDS } from '../crypto/totp.ts'
 import { isoTime } from '../platform/iso-time.ts'
 import { showCents } from '../platform/money.ts'
 import type {
@@ -8,8 +9,10 @@ import type {
   listOwnCountries,
   listOwnDevices,
   listOwnEventsAfter,
+  listOwnFactors,
   listOwnFailureCounts,
   listOwnLinks,
+  listOwnRecoveryCodes,
   listOwnSessions,
 } from './queries.ts'
 import type { PersonalData } from './schemas.ts'
@@ -70,6 +73,7 @@ export function showOwnDevice(row: Row<typeof listOwnDevices>): PersonalData['de
   return {
     ...{ id, name, browser, os, ip: row.address, country, city, network },
     known: row.isKnown === 1,
+    trusted_until: timeOf(row.trustedUntil),
     first_seen_at: isoTime(row.firstSeenAt),
     last_seen_at: isoTime(row.lastSeenAt),
   }
@@ -77,6 +81,22 @@ export function showOwnDevice(row: Row<typeof listOwnDevices>): PersonalData['de
 
 export function showOwnCountry(row: Row<typeof listOwnCountries>): PersonalData['countries'][number] {
   return { country: row.country, first_seen_at: isoTime(row.firstSeenAt) }
+}
+
+export function showOwnFactor(row: Row<typeof listOwnFactors>): PersonalData['factors'][number] {
+  return {
+    id: row.id,
+    method: row.method,
+    offered_at: isoTime(row.createdAt),
+    confirmed_at: timeOf(row.confirmedAt),
+    last_code_of: row.lastStep === null ? null : isoTime(row.lastStep * TOTP_STEP_SECONDS),
+  }
+}
+
+export function showOwnRecoveryCodes(
+  row: Row<typeof listOwnRecoveryCodes>,
+): PersonalData['recovery_codes'][number] {
+  return { created_at: isoTime(row.createdAt), left: row.left }
 }
 
 export function showOwnLink(row: Row<typeof listOwnLinks>): PersonalData['links'][number] {

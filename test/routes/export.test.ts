@@ -2,6 +2,7 @@
 import { exports } from 'cloudflare:workers'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { PAGE_ROWS } from '../../src/personal-data/sections.ts'
+import { enrol, type Guarded } from '../support/authenticator.ts'
 import {
   type Answer,
   admin,
@@ -40,6 +41,7 @@ let answer: Answer
 /** What John got, and Mike, who is a mechanic of the shop. */
 let held: any
 let heldOfMike: any
+let guardedMike: Guarded
 
 const rowsOf = async (sql: string, ...values: unknown[]) =>
   (
@@ -107,6 +109,7 @@ beforeAll(async () => {
   }
   answer = await john.get(EXPORT, FROM_JOHN)
   held = answer.body
+  guardedMike = await enrol(mike)
   heldOfMike = (await mike.get(EXPORT, FROM_MIKE)).body
 }, 60_000)
 
@@ -150,6 +153,13 @@ const EXPORTED: Record<string, string> = {
   'devices.network': 'devices.network',
   'devices.first_seen_at': 'devices.first_seen_at',
   'devices.last_seen_at': 'devices.last_seen_at',
+  'devices.trusted_until': 'devices.trusted_until',
+  'factors.id': 'factors.id',
+  'factors.method': 'factors.method',
+  'factors.created_at': 'factors.offered_at',
+  'factors.confirmed_at': 'factors.confirmed_at',
+  'factors.last_step': 'factors.last_code_of',
+  'recovery_codes.created_at': 'recovery_codes.created_at',
   'account_countries.country': 'countries.country',
   'account_countries.first_seen_at': 'countries.first_seen_at',
   'api_tokens.id': 'api_tokens.id',
@@ -229,6 +239,11 @@ const WITHHELD: Record<string, string> = {
   'devices.account_id': OWNER,
   'devices.token_hash': HASH,
   'devices.previous_token_hash': HASH,
+  'factors.account_id': OWNER,
+  'factors.secret': 'a sealed box with the secret of an app',
+  'recovery_codes.account_id': OWNER,
+  'recovery_codes.code_hash': HASH,
+  'mfa_challenges.*': 'for ten minutes, a sign-in that awaits its second factor',
   'account_countries.account_id': OWNER,
   'api_tokens.account_id': OWNER,
   'api_tokens.token_hash': HASH,
@@ -264,7 +279,7 @@ function valuesAt(path: string): unknown[] {
     .split('.')
     .reduce<unknown[]>(
       (found, name) => found.flatMap((one: any) => [one?.[name]].flat()),
-      [path.startsWith('mechanic.') ? heldOfMike : held],
+      [/^(?:mechanic|factors|recovery_codes)\./.test(path) ? heldOfMike : held],
     )
 }
 
@@ -332,6 +347,16 @@ describe('the document', () => {
     expect(held.countries).toMatchObject([{ country: 'DE' }])
     expect(held.links).toMatchObject([{ purpose: 'password_reset' }])
     expect(held.failure_counts).toMatchObject([{ counted_on: `account:${john.id}`, failures: 1 }])
+  })
+
+  it('has the second factor without its secret, and how many recovery codes are left', () => {
+    const { id, offered_at, confirmed_at, last_code_of, ...factor } = heldOfMike.factors[0]
+    expect([heldOfMike.factors.length, factor]).toEqual([1, { method: 'totp' }])
+    expect(heldOfMike.recovery_codes).toMatchObject([{ left: 10 }])
+    const text = JSON.stringify(heldOfMike)
+    for (const secret of [guardedMike.secret, ...guardedMike.recoveryCodes])
+      expect(text).not.toContain(secret)
+    expect([held.factors, held.recovery_codes]).toEqual([[], []])
   })
 
   it('has the mechanic whose account it is, with the own salary, and null for whoever is none', () => {
@@ -585,7 +610,7 @@ describe('a stolen token', () => {
     passTime(601)
     const { status, body, headers } = await john.get(EXPORT)
     expect([status, body.code]).toEqual([401, 'reauthentication_required'])
-    expect(body.detail).toBe('Sign in again, or confirm your password at /auth/step-up')
+    expect(body.detail).toBe('Sign in again, or confirm your password or second factor at /auth/step-up')
     expect(headers.get('www-authenticate')).toContain('insufficient_user_authentication')
     expect((await john.post('/auth/step-up', { password: john.password })).status).toBe(200)
     expect((await john.get(EXPORT)).status).toBe(200)
