@@ -4,7 +4,7 @@ import { accountSchema, emailField, nameField, phoneField, showAccount } from '.
 import { ACCOUNT_STATUSES } from '../accounts/tables.ts'
 import { isoTime } from '../platform/iso-time.ts'
 import { once } from '../platform/once.ts'
-import { queryInteger } from '../platform/pagination.ts'
+import { cursorFields } from '../platform/pagination.ts'
 import { codePoints, integer, text } from '../platform/validate.ts'
 import { ACCOUNT_SORT_FIELDS, type AccountRow } from './queries.ts'
 
@@ -70,8 +70,7 @@ export const standingSchema = z
   .meta({ id: 'AccountStanding', minProperties: 1 })
 
 export const accountListQuery = z.object({
-  cursor: z.string().optional().meta({ description: '`next_cursor` of the page before', maxLength: 128 }),
-  limit: queryInteger(1, 100).default(20),
+  ...cursorFields,
   role: roleSchema.optional(),
   status: z.enum(ACCOUNT_STATUSES).optional(),
   search: text()

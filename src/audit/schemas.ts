@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { isoTime } from '../platform/iso-time.ts'
 import { once } from '../platform/once.ts'
-import { queryInteger } from '../platform/pagination.ts'
+import { cursorFields, queryInteger } from '../platform/pagination.ts'
 import type { AuditFilter, listAuditEvents } from './queries.ts'
 
 export const auditOutcome = once(() => z.enum(['success', 'failure', 'refused']).meta({ id: 'AuditOutcome' }))
@@ -88,8 +88,7 @@ export const auditFilterQuery = z.object({
 })
 
 export const auditListQuery = auditFilterQuery.extend({
-  cursor: z.string().optional().meta({ description: '`next_cursor` of the page before', maxLength: 128 }),
-  limit: queryInteger(1, 100).default(20),
+  ...cursorFields,
 })
 
 type FilterQuery = z.output<typeof auditFilterQuery>

@@ -3,7 +3,7 @@ import { type Rights, reachBy } from '../access/decide.ts'
 import { emailField, nameField, phoneField } from '../accounts/schemas.ts'
 import { amountField, showCents } from '../platform/money.ts'
 import { once } from '../platform/once.ts'
-import { queryInteger } from '../platform/pagination.ts'
+import { cursorFields, queryInteger } from '../platform/pagination.ts'
 import type { MechanicRow } from './queries.ts'
 
 const MAX_SALARY = 10_000_000
@@ -52,8 +52,7 @@ export function showMechanic(row: MechanicRow, reader: Rights): z.infer<ReturnTy
 }
 
 export const mechanicListQuery = z.object({
-  cursor: z.string().optional().meta({ description: '`next_cursor` of the page before', maxLength: 128 }),
-  limit: queryInteger(1, 100).default(20),
+  ...cursorFields,
 })
 
 export const mechanicListSchema = once(() =>

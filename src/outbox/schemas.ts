@@ -2,7 +2,7 @@
 import * as z from 'zod'
 import { isoTime } from '../platform/iso-time.ts'
 import { once } from '../platform/once.ts'
-import { queryInteger } from '../platform/pagination.ts'
+import { cursorFields, queryInteger } from '../platform/pagination.ts'
 import type { ListedMessage } from './queries.ts'
 import { CHANNELS, MESSAGE_STATUSES } from './tables.ts'
 
@@ -53,8 +53,7 @@ export const messageListQuery = z.object({
   account: queryInteger(1, Number.MAX_SAFE_INTEGER)
     .optional()
     .meta({ description: 'Whom it concerns, by account id' }),
-  cursor: z.string().optional().meta({ description: '`next_cursor` of the page before', maxLength: 128 }),
-  limit: queryInteger(1, 100).default(20),
+  ...cursorFields,
 })
 
 export function showMessage(row: ListedMessage): z.infer<ReturnType<typeof messageSchema>> {

@@ -1,4 +1,4 @@
-/** Pages as the old service had them: lenient input, a `pagination` object in the answer. */
+/** Pages as the old service had them: lenient input, a `pagination` object in the answer. And the query of newer lists. */
 import * as z from 'zod'
 import { once } from './once.ts'
 
@@ -44,6 +44,12 @@ export const pageFields = {
     description: '1 to 100; out of range is clamped',
     example: 10,
   }),
+}
+
+/** Of a list whose pages follow a cursor. Unlike those of the old pages a limit out of range is refused, not clamped. */
+export const cursorFields = {
+  cursor: z.string().optional().meta({ description: '`next_cursor` of the page before', maxLength: 128 }),
+  limit: queryInteger(1, 100).default(20),
 }
 
 export const pageSchema = once(() =>

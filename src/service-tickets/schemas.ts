@@ -3,7 +3,7 @@ import { CUSTOMER_EXAMPLE, customerSchema, showCustomer } from '../accounts/sche
 import { MAX_QUANTITY } from '../inventory/schemas.ts'
 import { showCents } from '../platform/money.ts'
 import { once } from '../platform/once.ts'
-import { queryInteger } from '../platform/pagination.ts'
+import { cursorFields, queryInteger } from '../platform/pagination.ts'
 import { codePoints, integer, text } from '../platform/validate.ts'
 import { MAX_TICKET_MECHANICS } from './mechanic-queries.ts'
 import type { PlainTicketRow, TicketRow } from './queries.ts'
@@ -174,10 +174,8 @@ function showInstant(seconds: number): string {
   return new Date(seconds * 1000).toISOString()
 }
 
-/** Cursors, unlike the old pages, are new: a limit out of range is refused, not clamped. */
 export const ticketListQuery = z.object({
-  cursor: z.string().optional().meta({ description: '`next_cursor` of the page before', maxLength: 128 }),
-  limit: queryInteger(1, 100).default(20),
+  ...cursorFields,
   status: ticketStatus.optional(),
   customer_id: queryInteger(1, Number.MAX_SAFE_INTEGER)
     .optional()
