@@ -7,6 +7,7 @@ const FEATURES = [
   'outbox',
   'access',
   'accounts',
+  'notices',
   'limits',
   'api-tokens',
   'sessions',

@@ -6,6 +6,7 @@ import { adminFactorRoutes } from './admin/factor-routes.ts'
 import { adminRoutes } from './admin/routes.ts'
 import { apiTokenRoutes } from './api-tokens/routes.ts'
 import { auditRoutes } from './audit/routes.ts'
+import { registrationRoutes } from './customers/registration-routes.ts'
 import { customerRoutes } from './customers/routes.ts'
 import { introspectionRoutes } from './introspection/routes.ts'
 import { inventoryRoutes } from './inventory/routes.ts'
@@ -29,6 +30,7 @@ import {
 import { createRoutes } from './platform/openapi.ts'
 import { Problem, problemResponse } from './platform/problem.ts'
 import { platformRoutes } from './platform/routes.ts'
+import { linkRoutes } from './profile/link-routes.ts'
 import { profileRoutes } from './profile/routes.ts'
 import { ticketMechanicRoutes } from './service-tickets/mechanic-routes.ts'
 import { ticketPartRoutes } from './service-tickets/part-routes.ts'
@@ -57,8 +59,10 @@ app.route('/', sessionRoutes)
 app.route('/', deviceRoutes)
 app.route('/', apiTokenRoutes)
 app.route('/', introspectionRoutes)
+app.route('/', registrationRoutes)
 app.route('/', customerRoutes)
 app.route('/', profileRoutes)
+app.route('/', linkRoutes)
 app.route('/', passwordRoutes)
 app.route('/', mechanicRoutes)
 app.route('/', inventoryRoutes)

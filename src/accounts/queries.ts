@@ -1,5 +1,6 @@
 /** The account row. Builders are returned un-awaited, so that a caller may await or batch them. */
 import { and, asc, desc, eq, type SQL, sql } from 'drizzle-orm'
+import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import type { Role } from '../access/roles.ts'
 import type { Database } from '../platform/database.ts'
 import { accounts } from './tables.ts'
@@ -13,6 +14,8 @@ export const profileColumns = {
   firstName: accounts.firstName,
   lastName: accounts.lastName,
   phoneNumber: accounts.phoneNumber,
+  emailVerifiedAt: accounts.emailVerifiedAt,
+  verifiedEmail: accounts.verifiedEmail,
 }
 
 export interface Profile {
@@ -23,12 +26,21 @@ export interface Profile {
   readonly firstName: string
   readonly lastName: string
   readonly phoneNumber: string | null
+  /** Unix seconds; null as long as nobody has shown that mail to `email` reaches them. */
+  readonly emailVerifiedAt: number | null
+  /** The last address that was verified, as long as `email` is not. */
+  readonly verifiedEmail: string | null
 }
 
 /** Who gets mail for an address: nobody whom the shop has suspended. */
 export function findActiveRecipient(db: Database, emailCanonical: string) {
   return db
-    .select({ id: accounts.id, email: accounts.email })
+    .select({
+      id: accounts.id,
+      email: accounts.email,
+      emailVerifiedAt: accounts.emailVerifiedAt,
+      verifiedEmail: accounts.verifiedEmail,
+    })
     .from(accounts)
     .where(and(eq(accounts.emailCanonical, emailCanonical), eq(accounts.status, 'active')))
 }
@@ -61,16 +73,22 @@ export function findCustomer(db: Database, id: number) {
 const isCustomer = eq(accounts.role, 'customer')
 
 /**
- * Takes the next account id, unless the e-mail address is taken; no row then. The id is known before
+ * Takes the next account id under a condition, unless the e-mail address is taken; no row then. The id is known before
  * the insert because the audit row's MAC covers it. An id that is not used is lost, never reused.
  */
-export function reserveAccountId(db: Database, emailCanonical: string) {
-  return db.all<{ seq: number }>(sql`
-    UPDATE sqlite_sequence SET seq = seq + 1
-    WHERE name = 'accounts'
-      AND NOT EXISTS (SELECT 1 FROM ${accounts} WHERE email_canonical = ${emailCanonical})
-    RETURNING seq`)
+export function reserveAccountId(db: Database, emailCanonical: string, when: SQL) {
+  return db
+    .update(sequences)
+    .set({ seq: sql`${sequences.seq} + 1` })
+    .where(
+      sql`${sequences.name} = 'accounts' AND ${when}
+        AND NOT EXISTS (SELECT 1 FROM ${accounts} WHERE email_canonical = ${emailCanonical})`,
+    )
+    .returning({ seq: sequences.seq })
 }
+
+/** SQLite's own: the last id that was given in each table. */
+const sequences = sqliteTable('sqlite_sequence', { name: text(), seq: integer().notNull() })
 
 interface NewCustomer {
   readonly id: number
@@ -82,14 +100,14 @@ interface NewCustomer {
   readonly passwordHash: string
 }
 
-/** Inserts a customer under a reserved id, unless the e-mail address has been taken meanwhile. */
-export function insertCustomer(db: Database, customer: NewCustomer, now: number) {
+/** Inserts a customer under a reserved id and a condition, unless the e-mail address has been taken meanwhile. */
+export function insertCustomer(db: Database, customer: NewCustomer, now: number, when: SQL) {
   // Every column of the table, in its order.
   return db.insert(accounts).select(sql`
     SELECT ${customer.id}, 'customer', 'active', ${customer.email}, ${customer.emailCanonical}, NULL,
       ${customer.firstName}, ${customer.lastName}, ${customer.phoneNumber}, ${customer.passwordHash},
-      ${now}, ${now}, ${now}
-    WHERE NOT EXISTS (SELECT 1 FROM ${accounts} WHERE email_canonical = ${customer.emailCanonical})`)
+      ${now}, ${now}, ${now}, NULL
+    WHERE ${when} AND NOT EXISTS (SELECT 1 FROM ${accounts} WHERE email_canonical = ${customer.emailCanonical})`)
 }
 
 /** Replaces a hash by another of the same password, if it is still the one that was checked and a condition holds. */
@@ -116,8 +134,8 @@ export type ProfileChanges = Partial<{
 }>
 
 /**
- * Changes an active account under a condition. A new e-mail address counts as unverified, and is
- * refused (no row changes) when another account holds it.
+ * Changes an active account under a condition. A new e-mail address counts as unverified, unless it is another spelling
+ * of the same one, and is refused (no row changes) when another account holds it.
  */
 export function updateProfile(db: Database, id: number, changes: ProfileChanges, now: number, when: SQL) {
   const emailIsFree =
@@ -129,12 +147,22 @@ export function updateProfile(db: Database, id: number, changes: ProfileChanges,
     .update(accounts)
     .set({
       ...changes,
-      ...(changes.email !== undefined && { emailVerifiedAt: null }),
+      ...(changes.emailCanonical !== undefined && forgetVerification(changes.emailCanonical)),
       ...(changes.passwordHash !== undefined && { passwordChangedAt: now }),
       updatedAt: now,
     })
     .where(and(eq(accounts.id, id), eq(accounts.status, 'active'), emailIsFree, when))
     .returning(profileColumns)
+}
+
+/** In an UPDATE all of these read the row as it was. */
+function forgetVerification(emailCanonical: string) {
+  const { emailCanonical: current, emailVerifiedAt, verifiedEmail, email } = accounts
+  const isSame = sql`${current} = ${emailCanonical}`
+  return {
+    emailVerifiedAt: sql`CASE WHEN ${isSame} THEN ${emailVerifiedAt} END`,
+    verifiedEmail: sql`CASE WHEN ${isSame} OR ${emailVerifiedAt} IS NULL THEN ${verifiedEmail} ELSE ${email} END`,
+  }
 }
 
 /** Deletes a customer under a condition; sessions and link tokens go with the row. */

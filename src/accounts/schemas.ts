@@ -50,7 +50,7 @@ export const CUSTOMER_EXAMPLE = {
 }
 
 export function showCustomer(
-  profile: Omit<Profile, 'role' | 'status'>,
+  profile: Pick<Profile, 'id' | 'firstName' | 'lastName' | 'email' | 'phoneNumber'>,
 ): z.infer<ReturnType<typeof customerSchema>> {
   return {
     id: profile.id,

@@ -17,4 +17,6 @@ export const accounts = sqliteTable('accounts', {
   passwordChangedAt: integer('password_changed_at'),
   createdAt: integer('created_at').notNull(),
   updatedAt: integer('updated_at').notNull(),
+  /** The last address that was verified, as long as `email` is not. */
+  verifiedEmail: text('verified_email'),
 })

@@ -73,7 +73,7 @@ async function inviteNew(
 ): Promise<AccountRow> {
   const { db, facts } = scope
   const { role, email, firstName, lastName, phoneNumber, mechanicId } = invitation
-  const [reserved] = await answered(reserveAccountId(db, emailCanonical))
+  const [reserved] = await answered(reserveAccountId(db, emailCanonical, sql`true`))
   if (!reserved) throw new Problem('email_taken')
   const staff = {
     id: reserved.seq,

@@ -165,7 +165,7 @@ export function insertStaff(db: Database, staff: NewStaff, now: number, when: SQ
   // Every column of the table, in its order.
   return db.insert(accounts).select(sql`
     SELECT ${staff.id}, ${staff.role}, 'active', ${staff.email}, ${staff.emailCanonical}, NULL,
-      ${staff.firstName}, ${staff.lastName}, ${staff.phoneNumber}, NULL, NULL, ${now}, ${now}
+      ${staff.firstName}, ${staff.lastName}, ${staff.phoneNumber}, NULL, NULL, ${now}, ${now}, NULL
     WHERE NOT EXISTS (SELECT 1 FROM ${accounts} WHERE email_canonical = ${staff.emailCanonical}) AND ${when}`)
 }
 

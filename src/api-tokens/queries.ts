@@ -120,6 +120,11 @@ export function updateLastUsed(db: Database, id: string, now: number) {
 }
 
 /** Removes tokens that expired before a moment. */
+/** Revokes every token of an account, under a condition. */
+export function deleteApiTokensOf(db: Database, accountId: number, when: SQL) {
+  return db.delete(apiTokens).where(and(eq(apiTokens.accountId, accountId), when))
+}
+
 export function deleteExpiredApiTokens(db: Database, before: number, limit: number) {
   return db
     .delete(apiTokens)

@@ -1,7 +1,9 @@
 /** Making and revoking API tokens, each in one batch with its audit row. */
 
 import type { Permission } from '../access/roles.ts'
-import { insertAuditEvent, signAuditEvent } from '../audit/queries.ts'
+import { contactOf } from '../accounts/address-queries.ts'
+import { insertAuditEvent, isRecorded, signAuditEvent } from '../audit/queries.ts'
+import { prepareNotice } from '../notices/notice.ts'
 import { answered, previousChangedOne } from '../platform/database.ts'
 import { Problem } from '../platform/problem.ts'
 import type { RequestScope } from '../platform/request-scope.ts'
@@ -46,13 +48,17 @@ export async function createApiToken(
   })
   // A changed role ends the session: what was within the role a moment ago still is.
   const isAllowed = isLiveSession(actor.session.id, facts.now)
+  const owner = { id: actor.account.id, contact: contactOf(actor.account) }
+  const notice = await prepareNotice(scope, 'token.created', owner)
   const [inserted] = await answered(
     db.batch([
       insertApiToken(db, { ...row, tokenHash, accountId: actor.account.id }, facts.now, isAllowed),
       insertAuditEvent(db, event, previousChangedOne),
+      ...notice.insert(isRecorded(event)),
     ]),
   )
   if (inserted.meta.changes === 0) throw await whyRefused(scope, actor)
+  notice.sendSoon()
   return { token, row: { ...row, createdAt: facts.now, lastUsedAt: null } }
 }
 

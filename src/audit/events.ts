@@ -32,6 +32,10 @@ interface EventDetails {
   'country.added': { readonly country: string }
   'profile.updated': { readonly fields: readonly string[] }
   'email.changed': Record<never, never>
+  'email.verification_requested': Record<never, never>
+  'email.verified': Record<never, never>
+  'email.change_undone': Record<never, never>
+  'account.disowned': Record<never, never>
   'password.changed': Record<never, never>
   'password.reset_requested': Record<never, never>
   'password.reset': Record<never, never>

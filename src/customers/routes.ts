@@ -3,12 +3,9 @@ import * as z from 'zod'
 import { canonicalEmail } from '../accounts/email-address.ts'
 import { countCustomers, listCustomers } from '../accounts/queries.ts'
 import { CUSTOMER_EXAMPLE, customerSchema, showCustomer } from '../accounts/schemas.ts'
-import { limit } from '../limits/middleware.ts'
 import { refuseInvalidWithPassword } from '../passwords/validation.ts'
 import { answered } from '../platform/database.ts'
 import {
-  ANYONE,
-  BODY_PROBLEMS,
   bearer,
   body,
   CHANGE_PROBLEMS,
@@ -17,7 +14,6 @@ import {
   idParam,
   json,
   later,
-  limited,
   problems,
   SESSION_PROBLEMS,
 } from '../platform/openapi.ts'
@@ -33,8 +29,7 @@ import {
 } from '../service-tickets/queries.ts'
 import { showTicketOf, TICKET_EXAMPLE, ticketSchema } from '../service-tickets/schemas.ts'
 import { requireSession } from '../sessions/guard.ts'
-import { registerCustomer } from './register.ts'
-import { customerListQuery, customerListSchema, registrationSchema } from './schemas.ts'
+import { customerListQuery, customerListSchema } from './schemas.ts'
 import { loadTarget } from './target.ts'
 
 export const customerRoutes = createRoutes()
@@ -48,47 +43,6 @@ const SENSITIVE_PROBLEMS = [
   'too_many_requests',
   'sign_in_busy',
 ] as const
-
-const register = createRoute({
-  method: 'post',
-  path: '/customers',
-  operationId: 'registerCustomer',
-  tags: ['Customers'],
-  summary: 'Register as a customer',
-  description:
-    'One account per e-mail address, however it is spelled. Sign in afterwards. Five a minute from one address.',
-  security: ANYONE,
-  middleware: [limit('register')] as const,
-  request: {
-    body: body(registrationSchema, {
-      first_name: 'John',
-      last_name: 'Doe',
-      email: 'john@example.com',
-      phone_number: '555-0123',
-      password: 'securepassword123',
-    }),
-  },
-  responses: later(() => ({
-    201: limited(json(customerSchema(), 'Registered', CUSTOMER_EXAMPLE)),
-    ...problems(...BODY_PROBLEMS, 'email_taken', 'too_many_requests', 'sign_in_busy', 'unavailable'),
-  })),
-})
-
-customerRoutes.openapi(
-  register,
-  async (c) => {
-    const input = c.req.valid('json')
-    const person = {
-      firstName: input.first_name,
-      lastName: input.last_name,
-      email: input.email,
-      phoneNumber: input.phone_number ?? null,
-    }
-    const id = await registerCustomer(c.var.scope, { ...person, password: input.password })
-    return c.json(showCustomer({ ...person, id }), 201)
-  },
-  refuseInvalidWithPassword,
-)
 
 const myTickets = createRoute({
   method: 'get',

@@ -21,6 +21,7 @@ import { deleteOldAttempts, deleteOldThrottles } from '../limits/queries.ts'
 import { deleteExpiredChallenges } from '../mfa/challenge-queries.ts'
 import { deleteOldOffers } from '../mfa/queries.ts'
 import { resealFactors } from '../mfa/reseal.ts'
+import { deleteExpiredMailLinks } from '../notices/queries.ts'
 import { deliverOutbox } from '../outbox/deliver.ts'
 import { deleteOldMessages, wipeExpiredMessages } from '../outbox/queries.ts'
 import { deleteExpiredLinkTokens } from '../passwords/queries.ts'
@@ -85,6 +86,7 @@ async function removeOld(db: Database, settings: Settings, now: number): Promise
   const statements = {
     sessions: deleteExpiredSessions(db, now, MAX_ROWS_PER_RUN),
     link_tokens: deleteExpiredLinkTokens(db, now, MAX_ROWS_PER_RUN),
+    mail_links: deleteExpiredMailLinks(db, now, MAX_ROWS_PER_RUN),
     audit_repeats: deleteOldAuditRepeats(db, daysAgo(REPEATS_KEPT_DAYS), MAX_ROWS_PER_RUN),
     devices: deleteUnseenDevices(db, now, MAX_ROWS_PER_RUN),
     throttle_attempts: deleteOldAttempts(db, now - settings.signInAddressSeconds, MAX_ATTEMPTS_PER_RUN),

@@ -4,12 +4,14 @@
  */
 import { type SQL, sql } from 'drizzle-orm'
 import type { BatchItem } from 'drizzle-orm/batch'
-import { insertAuditEvent, type SignedAuditEvent, signAuditEvent } from '../audit/queries.ts'
+import { insertAuditEvent, type SignedAuditEvent } from '../audit/queries.ts'
 import { randomId } from '../crypto/random.ts'
+import type { Owner } from '../notices/notice.ts'
 import { answered, type Database } from '../platform/database.ts'
 import { logAlert } from '../platform/log.ts'
 import type { RequestScope } from '../platform/request-scope.ts'
 import { MIN_MARK_SECONDS, markBlocked } from './block-mark.ts'
+import { disablePassword } from './disable-password.ts'
 import {
   accountRule,
   describePolicy,
@@ -32,12 +34,12 @@ import {
   deleteAttempt,
   deleteThrottles,
   findTally,
-  hasFailures,
   insertAttempt,
   type Tally,
 } from './queries.ts'
 import { refuseAttempt } from './refusal.ts'
 import { addressOf } from './ring.ts'
+import { accountKey, isSessionKey, sessionKey } from './subject-keys.ts'
 
 /** A place that was given, and what was counted before it. */
 export interface Place {
@@ -46,12 +48,7 @@ export interface Place {
   readonly tally: Tally
 }
 
-const SESSION_PREFIX = 'session:'
-
 type SubjectKind = 'account' | 'account-factor' | 'device' | 'session' | 'email'
-
-export const accountKey = (id: number) => `account:${id}`
-export const sessionKey = (id: string) => SESSION_PREFIX + id
 
 /** The subject of an attempt of which the address alone is counted. */
 export const NOBODY = sql`SELECT NULL AS key, NULL AS account_id, NULL AS device_id`
@@ -139,20 +136,23 @@ export function isPasswordDisabled({ settings }: RequestScope, { tally }: Place)
 
 /**
  * Writes a failed attempt: it counts against its address and in the row of its subject, and in that of the account
- * whose password was guessed. `consequences` follow in the same batch. Gives the failures of the subject.
+ * whose password was guessed. `consequences` follow in the same batch; `owner` of the account, if there is one, hears of it
+ * when it disables the password. Gives the failures of the subject.
  * @throws Problem `unavailable`
  */
 export async function recordFailure(
   scope: RequestScope,
   place: Place,
   event: SignedAuditEvent,
+  owner: Owner | undefined,
   consequences: readonly BatchItem<'sqlite'>[] = [],
 ): Promise<number> {
   const { db } = scope
   const { attempt, tally } = place
   const now = clock()
   const key = tally.key ?? ''
-  const isOfSession = key.startsWith(SESSION_PREFIX)
+  const isOfSession = isSessionKey(key)
+  const disabling = await disablePassword(scope, tally, attempt.rule.free, owner)
   const [, [own], ...rest] = await answered(
     db.batch([
       countAttempt(db, attempt.id),
@@ -161,13 +161,16 @@ export async function recordFailure(
         ? [countFailure(db, accountKey(tally.accountId), tally.accountId, now)]
         : []),
       insertAuditEvent(db, event),
-      ...(await disablePassword(scope, tally)),
+      ...disabling.statements,
       ...consequences,
     ]),
   )
   const failures = own?.failures ?? tally.failures + 1
   const ofAccount = isOfSession ? (rest[0] as { failures: number }[])[0]?.failures : own?.failures
-  alertAtCeiling(scope, tally, ofAccount)
+  if (isCeiling(scope, tally, ofAccount)) {
+    logAlert('throttle_ceiling', { account_id: tally.accountId, request_id: scope.facts.requestId })
+    disabling.sendSoon()
+  }
   announceFailure(scope, place, failures, now)
   return failures
 }
@@ -178,26 +181,9 @@ export function announceFailure(scope: RequestScope, place: Place, failures: num
   announce(scope, place, tighter(counted, judgeAddress(place, 1, now)))
 }
 
-/**
- * The event of the failure that disables the password, whoever counted those before it meanwhile. An address of
- * mail without an account takes the same work, and no account has the number 0.
- */
-async function disablePassword({ db, keys, facts, settings }: RequestScope, { accountId, deviceId }: Tally) {
-  if (deviceId !== null) return []
-  const max = settings.passwordMaxFailures
-  const event = await signAuditEvent(keys.auditMac, facts, {
-    event: 'password.disabled',
-    outcome: 'failure',
-    ...(accountId !== null && { subjectId: accountId }),
-    details: { failures: max },
-  })
-  return [insertAuditEvent(db, event, hasFailures(accountKey(accountId ?? 0), '=', max))]
-}
-
-function alertAtCeiling({ facts, settings }: RequestScope, tally: Tally, failures: number | undefined) {
-  if (tally.accountId === null || tally.deviceId !== null) return
-  if (failures !== settings.passwordMaxFailures) return
-  logAlert('throttle_ceiling', { account_id: tally.accountId, request_id: facts.requestId })
+function isCeiling({ settings }: RequestScope, tally: Tally, failures: number | undefined): boolean {
+  if (tally.accountId === null || tally.deviceId !== null) return false
+  return failures === settings.passwordMaxFailures
 }
 
 /** Writes a failure that counts against the address alone. */

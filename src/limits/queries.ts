@@ -42,6 +42,11 @@ export function insertAttempt(db: Database, attempt: Attempt) {
     .returning({ id: throttleAttempts.id })
 }
 
+/** The attempt was given its place. */
+export function hasPlace(id: string): SQL {
+  return sql`EXISTS (SELECT 1 FROM ${throttleAttempts} AS taken WHERE taken.id = ${id})`
+}
+
 /** How many places the subject has: what is left of the free attempts, then one after each wait. */
 function countPlaces({ rule, deviceRule, now }: Attempt): SQL {
   const free = sql`CASE WHEN who.device_id IS NULL THEN ${rule.free} ELSE ${deviceRule.free} END`

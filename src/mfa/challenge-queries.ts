@@ -4,7 +4,8 @@ import { profileColumns } from '../accounts/queries.ts'
 import { accounts } from '../accounts/tables.ts'
 import { factorKeyOf } from '../limits/queries.ts'
 import type { Database } from '../platform/database.ts'
-import { heldColumns } from '../sessions/queries.ts'
+import type { RequestFacts } from '../platform/request-facts.ts'
+import { historyColumns } from '../sessions/queries.ts'
 import { mfaChallenges } from './tables.ts'
 
 /** How long the second factor is awaited, in seconds. */
@@ -55,17 +56,21 @@ export function challengeSubject(tokenHash: string, now: number): SQL {
 }
 
 /** A live challenge, the profile of its account, and what that has of sessions and devices. */
-export function findChallenge(db: Database, tokenHash: string, now: number) {
+export function findChallenge(
+  db: Database,
+  tokenHash: string,
+  arrival: Pick<RequestFacts, 'now' | 'country'>,
+) {
   return db
     .select({
       ...profileColumns,
       methods: mfaChallenges.methods,
       deviceId: mfaChallenges.deviceId,
-      ...heldColumns(now),
+      ...historyColumns(arrival),
     })
     .from(mfaChallenges)
     .innerJoin(accounts, eq(accounts.id, mfaChallenges.accountId))
-    .where(isLive('mfa_challenges', tokenHash, now))
+    .where(isLive('mfa_challenges', tokenHash, arrival.now))
 }
 
 export function countChallengeFailure(db: Database, tokenHash: string) {

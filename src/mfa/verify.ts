@@ -4,6 +4,7 @@
  */
 import { and, type SQL, sql } from 'drizzle-orm'
 import type { BatchItem } from 'drizzle-orm/batch'
+import { contactOf } from '../accounts/address-queries.ts'
 import { insertAuditEvent, signAuditEvent } from '../audit/queries.ts'
 import { hashToken } from '../crypto/digest.ts'
 import { randomId } from '../crypto/random.ts'
@@ -12,6 +13,7 @@ import { answered } from '../platform/database.ts'
 import { Problem } from '../platform/problem.ts'
 import type { RequestScope } from '../platform/request-scope.ts'
 import { trustDevice } from '../sessions/device-queries.ts'
+import { judgeFamiliarity } from '../sign-in/familiarity.ts'
 import { admitOpened, type SignedIn } from '../sign-in/gate.ts'
 import { openSession } from '../sign-in/open-session.ts'
 import { beginFactorAttempt, clearWrongCodes, recordWrongCode } from './budget.ts'
@@ -45,7 +47,7 @@ export async function verifySecondFactor(scope: RequestScope, sent: SecondHalf):
   const [tally, taken, [challenge], [factor], [recoveryCode]] = await answered(
     db.batch([
       ...takePlace(db, attempt),
-      findChallenge(db, tokenHash, facts.now),
+      findChallenge(db, tokenHash, facts),
       ...(await readCodeEvidence(db, accountOfChallenge(tokenHash, facts.now), sent)),
     ]),
   )
@@ -58,7 +60,7 @@ export async function verifySecondFactor(scope: RequestScope, sent: SecondHalf):
   const verdict = await judgeCode(scope, challenge.id, sent, { factor, recoveryCode, failures })
   const fail = (reason: CodeFailure) => failCode(scope, place, { challenge, tokenHash, sent, reason })
   if (!verdict.isRight) return fail(verdict.reason)
-  const { methods, deviceId: known, sessionCount, deviceCount, ...account } = challenge
+  const { methods, deviceId: known, ...account } = challenge
   const deviceId = known ?? randomId()
   const trusting = sent.trustsDevice ? await trusts(scope, account.id, deviceId) : undefined
   const opened = await openSession(scope, {
@@ -69,7 +71,9 @@ export async function verifySecondFactor(scope: RequestScope, sent: SecondHalf):
     rehash: undefined,
     deviceId,
     replaces: sent.replaces,
-    held: { sessions: sessionCount, devices: deviceCount },
+    held: { sessions: account.sessionCount, devices: account.deviceCount },
+    news: judgeFamiliarity(account, known !== null, facts.country),
+    contact: contactOf(account),
     clear: (isOpened) => [
       ...verdict.spend(isOpened),
       deleteChallenge(db, tokenHash, isOpened),

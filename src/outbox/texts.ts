@@ -1,5 +1,5 @@
 /** What messages say: every text that leaves for a person, as plain text and simple HTML. Here it is translated. */
-import type { MailTemplate, MailValues, SmsTemplate, SmsValues } from './templates.ts'
+import type { MailTemplate, MailValues, NoticeTemplate, SmsTemplate, SmsValues } from './templates.ts'
 
 export interface MailText {
   readonly subject: string
@@ -27,7 +27,99 @@ type Wordings = { [Name in MailTemplate]: (values: MailValues[Name], setting: Se
 
 const IGNORE = 'If you did not ask for this, you can ignore this mail: nothing changes.'
 
+/** What happened. */
+const NOTICE_WORDS: Record<NoticeTemplate, { readonly subject: string; readonly said: string }> = {
+  new_device: {
+    subject: 'New sign-in',
+    said: 'Somebody, probably you, has signed in to your account from a device that it was not used on before.',
+  },
+  new_country: {
+    subject: 'Sign-in from a new country',
+    said: 'Somebody, probably you, has signed in to your account from a country that it was not used from before.',
+  },
+  password_changed: {
+    subject: 'Your password was changed',
+    said: 'The password of your account was changed, and you were signed out everywhere else.',
+  },
+  password_disabled: {
+    subject: 'Your password was disabled',
+    said: 'Somebody has tried too many wrong passwords, so that yours opens nothing any more but from a device you have signed in on. Ask for a new password to sign in again.',
+  },
+  factor_added: {
+    subject: 'A second factor was added',
+    said: 'A second factor was added to your account. From now on it is asked for when you sign in.',
+  },
+  factor_removed: {
+    subject: 'A second factor was removed',
+    said: 'A second factor was removed from your account.',
+  },
+  recovery_code_used: {
+    subject: 'A recovery code was used',
+    said: 'One of your recovery codes was used. It cannot be used again.',
+  },
+  api_token_created: {
+    subject: 'An API token was made',
+    said: 'An API token was made, with which a program can do things in your name.',
+  },
+}
+
+const NOT_ME =
+  'If that was not you, say so. It signs you out everywhere, ends all API tokens, and removes the password; then ask for a new one:'
+
+function writeNotice(name: NoticeTemplate) {
+  const { subject, said } = NOTICE_WORDS[name]
+  return ({ token, at, country }: MailValues[NoticeTemplate], setting: Setting): Wording => ({
+    subject: `${subject}: your account at ${setting.shopName}`,
+    before: [said, describeMoment(at, country), 'If that was you, there is nothing to do.', NOT_ME],
+    link: { label: 'This was not me', url: linkTo(setting, 'not-me', token) },
+    after: ['The link works once, for one day.'],
+  })
+}
+
+/** When, and from where as far as that is known. */
+function describeMoment(at: string, country: string): string {
+  const when = new Date(at).toLocaleString('en-GB', {
+    dateStyle: 'long',
+    timeStyle: 'short',
+    timeZone: 'UTC',
+  })
+  // Made when it is needed: it is slow to make, and every isolate would pay for it at its start.
+  const countries = new Intl.DisplayNames('en', { type: 'region' })
+  const place = /^[A-Z]{2}$/.test(country) ? countries.of(country) : undefined
+  return `When: ${when} UTC.${place === undefined ? '' : ` From: ${place}.`}`
+}
+
 const WORDINGS: Wordings = {
+  new_device: writeNotice('new_device'),
+  new_country: writeNotice('new_country'),
+  password_changed: writeNotice('password_changed'),
+  password_disabled: writeNotice('password_disabled'),
+  factor_added: writeNotice('factor_added'),
+  factor_removed: writeNotice('factor_removed'),
+  recovery_code_used: writeNotice('recovery_code_used'),
+  api_token_created: writeNotice('api_token_created'),
+  email_changed: ({ token, at, country }, setting) => ({
+    subject: `Your address was changed: your account at ${setting.shopName}`,
+    before: [
+      `Your account at ${setting.shopName} has another e-mail address now.`,
+      describeMoment(at, country),
+      'If that was you, there is nothing to do. If it was not, undo it. That brings this address back, signs you out everywhere, ends all API tokens, and removes the password; then ask for a new one:',
+    ],
+    link: { label: 'Undo the change', url: linkTo(setting, 'undo', token) },
+    after: ['The link works once, for three days, and for one day after the new address has been confirmed.'],
+  }),
+  already_registered: (_, { shopName }) => ({
+    subject: `You already have an account at ${shopName}`,
+    before: [
+      `Somebody, probably you, tried to register at ${shopName} with this address, which has an account already.`,
+    ],
+    after: ['Sign in as usual, or ask for a new password. If it was not you, there is nothing to do.'],
+  }),
+  account_deleted: (_, { shopName }) => ({
+    subject: `Your account at ${shopName} was deleted`,
+    before: [`Your account at ${shopName} was deleted for good, with all that belonged to it.`],
+    after: ['If that was not you, tell the shop.'],
+  }),
   invite: ({ token }, setting) => ({
     subject: `You are invited to ${setting.shopName}`,
     before: [`${setting.shopName} has made an account for you. Choose a password to sign in with:`],
@@ -48,11 +140,6 @@ const WORDINGS: Wordings = {
       'The link works once, for one hour. Choosing a password signs you out everywhere.',
       `${IGNORE} Never pass the link on.`,
     ],
-  }),
-  password_changed: (_, { shopName }) => ({
-    subject: `Your password for ${shopName} was changed`,
-    before: [`The password of your account at ${shopName} was changed, and you were signed out everywhere.`],
-    after: ['If that was not you, ask for a new password now, and tell the shop.'],
   }),
 }
 

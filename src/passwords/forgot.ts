@@ -1,5 +1,6 @@
 /** A forgotten password: a link by mail. Whether there is such an account, nothing tells: no answer, no time, no count. */
 import { sql } from 'drizzle-orm'
+import { contactOf } from '../accounts/address-queries.ts'
 import { canonicalEmail } from '../accounts/email-address.ts'
 import { findActiveRecipient, isActiveRecipient } from '../accounts/queries.ts'
 import { insertAuditEvent, isRecorded, signAuditEvent } from '../audit/queries.ts'
@@ -7,6 +8,7 @@ import { hashToken } from '../crypto/digest.ts'
 import { base64url } from '../crypto/encoding.ts'
 import { randomBytes } from '../crypto/random.ts'
 import { admit, beginAttempt, NOBODY, takePlace } from '../limits/attempt.ts'
+import { NO_ACCOUNT } from '../notices/link-mail.ts'
 import { hasFewMessages, insertOutboxMessage } from '../outbox/queries.ts'
 import { sealMail } from '../outbox/seal.ts'
 import { sendSoon } from '../outbox/send.ts'
@@ -21,11 +23,9 @@ const TOKEN_BYTES = 32
 const MAX_MAILS = 5
 const MAILS_WITHIN_SECONDS = 3_600
 
-/** No account has this number. */
-const NO_ACCOUNT = 0
-
 /**
- * Sends a link that sets a new password, if there is an active account of this address: the newest link alone counts.
+ * Sends a link that sets a new password, if there is an active account of this address: the newest link alone counts. It goes
+ * to the last address of the account that was verified, if there is one.
  * @throws Problem `too_many_requests`, `unavailable`
  */
 export async function requestReset(scope: RequestScope, email: string): Promise<void> {
@@ -41,7 +41,7 @@ export async function requestReset(scope: RequestScope, email: string): Promise<
   const id = account?.id ?? NO_ACCOUNT
   const token = base64url(randomBytes(TOKEN_BYTES))
   const mail = await sealMail(scope, {
-    to: account?.email ?? email,
+    to: account ? contactOf(account) : email,
     accountId: id,
     template: 'reset',
     values: { token },

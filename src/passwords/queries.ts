@@ -10,8 +10,11 @@ export function findLinkTokenAccount(db: Database, tokenHash: string, now: numbe
     .select({
       id: accounts.id,
       email: accounts.email,
+      emailVerifiedAt: accounts.emailVerifiedAt,
+      verifiedEmail: accounts.verifiedEmail,
       firstName: accounts.firstName,
       lastName: accounts.lastName,
+      hadPassword: sql<number>`${accounts.passwordHash} IS NOT NULL`.as('had_password'),
       purpose: linkTokens.purpose,
     })
     .from(linkTokens)

@@ -1,4 +1,5 @@
 /** Setting a password by a one-time link, also the first one by an invitation: single use, no session comes of it, every session ends. */
+import { contactOf } from '../accounts/address-queries.ts'
 import { insertAuditEvent, signAuditEvent } from '../audit/queries.ts'
 import { hashToken } from '../crypto/digest.ts'
 import {
@@ -10,9 +11,7 @@ import {
   takePlace,
 } from '../limits/attempt.ts'
 import { deleteAttempt, deleteThrottlesOf } from '../limits/queries.ts'
-import { insertOutboxMessage } from '../outbox/queries.ts'
-import { sealMail } from '../outbox/seal.ts'
-import { sendSoon } from '../outbox/send.ts'
+import { prepareNotice } from '../notices/notice.ts'
 import { answered } from '../platform/database.ts'
 import { Problem } from '../platform/problem.ts'
 import type { RequestScope } from '../platform/request-scope.ts'
@@ -55,12 +54,9 @@ export async function resetPassword(scope: RequestScope, token: string, password
     subjectId: account.id,
     details: {},
   })
-  const notice = await sealMail(scope, {
-    to: account.email,
-    accountId: account.id,
-    template: 'password_changed',
-    values: {},
-  })
+  // A first password is no change that anybody need hear of.
+  const owner = { id: account.id, contact: contactOf(account) }
+  const notice = account.hadPassword ? await prepareNotice(scope, 'password.reset', owner) : undefined
   // The token is deleted last: every statement before it holds for exactly one of many parallel uses.
   const [changed, , ended] = await answered(
     db.batch([
@@ -70,7 +66,7 @@ export async function resetPassword(scope: RequestScope, token: string, password
       // The password that was guessed at is gone, and with it what stood against it.
       deleteThrottlesOf(db, account.id, isLive),
       deleteAttempt(db, attempt.id, isLive),
-      insertOutboxMessage(db, notice, isLive),
+      ...(notice?.insert(isLive) ?? []),
       consumeLinkTokens(db, account.id, isLive),
     ]),
   )
@@ -79,6 +75,6 @@ export async function resetPassword(scope: RequestScope, token: string, password
     throw new Problem('link_token_invalid')
   }
   announceSuccess(scope, place)
-  sendSoon(scope, notice.id)
+  notice?.sendSoon()
   scope.waitUntil(markEnded(scope.kv, ended, 'session_ended', facts.now))
 }

@@ -28,7 +28,11 @@ const TAGS = [
   { name: 'API tokens', description: 'What programs sign in with' },
   { name: 'Customers', description: 'The paths of the old service' },
   { name: 'Profile', description: 'The own account, whatever the role' },
-  { name: 'Passwords', description: 'Setting a password without a session' },
+  { name: 'Passwords', description: 'Setting a password, with or without a session' },
+  {
+    name: 'Mail links',
+    description: 'What the links of mails do: confirm an address, undo a change of it, "this was not me"',
+  },
   { name: 'Service tickets', description: 'What the shop does for its customers' },
   { name: 'Accounts', description: 'Staff, roles and access, for admins' },
   { name: 'Mechanics', description: 'Who works in the shop' },

@@ -128,6 +128,13 @@ export const PROBLEMS = {
     detail: 'Revoke one that is not needed any more',
     explanation: 'An account has 20 API tokens at most that have not expired.',
   },
+  former_email_taken: {
+    status: 409,
+    title: 'Former address taken',
+    detail: 'Another account has this address now; change or delete that one, then use the link again',
+    explanation:
+      'A change of address can be undone as long as no other account has the old address. The link stays good until it expires.',
+  },
   message_not_resendable: {
     status: 409,
     title: 'Message cannot be sent again',

@@ -54,6 +54,7 @@ const variables = z.object({
   KEY_MAX_AGE_DAYS: wholeNumber(1, 3_650, 90),
   // A typing error must not empty the log: less than a month is refused, but for 0.
   AUDIT_RETENTION_DAYS: wholeNumber(0, 3_650, 400).refine((days) => days === 0 || days >= 30),
+  REGISTRATION: z.enum(['open', 'private']).default('open'),
   REGISTRATIONS_PER_MINUTE: wholeNumber(1, 1_000, 5),
   SIGN_IN_ADDRESS_FAILURES: wholeNumber(1, 1_000, 20),
   SIGN_IN_ADDRESS_SECONDS: wholeNumber(60, 3_600, 300),
@@ -95,6 +96,8 @@ export interface Settings extends PostSettings {
   readonly keyMaxAgeDays: number
   /** How long audit events are kept; 0 is for ever. */
   readonly auditRetentionDays: number
+  /** Whether registration keeps to itself which addresses have accounts. */
+  readonly isRegistrationPrivate: boolean
   /** Of one address. */
   readonly registrationsPerMinute: number
   readonly signInAddressFailures: number
@@ -151,6 +154,7 @@ export function parseSettings(env: Record<string, unknown>): SettingsOutcome {
       freshAuthSeconds: vars.data.FRESH_AUTH_SECONDS,
       keyMaxAgeDays: vars.data.KEY_MAX_AGE_DAYS,
       auditRetentionDays: vars.data.AUDIT_RETENTION_DAYS,
+      isRegistrationPrivate: vars.data.REGISTRATION === 'private',
       registrationsPerMinute: vars.data.REGISTRATIONS_PER_MINUTE,
       signInAddressFailures: vars.data.SIGN_IN_ADDRESS_FAILURES,
       signInAddressSeconds: vars.data.SIGN_IN_ADDRESS_SECONDS,

@@ -1,6 +1,6 @@
 /**
  * Changing a profile, one's own or (names and phone, e-mail by an admin) another person's. One batch
- * changes the row, writes the audit rows and, with a new password, ends every other session.
+ * changes the row, writes the audit rows and the mails and, with a new password, ends every other session.
  */
 import { and, sql } from 'drizzle-orm'
 import type { BatchItem } from 'drizzle-orm/batch'
@@ -26,6 +26,7 @@ import type { Actor } from '../sessions/guard.ts'
 import { isLiveActor } from '../sessions/live-actor.ts'
 import { deleteSessionsOf } from '../sessions/queries.ts'
 import { NO_ATTEMPT, type Proof, requireFreshness, whyRefused } from '../sign-in/freshness.ts'
+import { prepareMails } from './change-mails.ts'
 import { PROFILE_FIELDS, type ProfileInput } from './schemas.ts'
 
 /**
@@ -96,6 +97,8 @@ async function writeChanges(
   const isSensitive = changes.passwordHash !== undefined || changes.email !== undefined
   if (isSensitive) followUps.push(consumeLinkTokens(db, target.id, held))
   if (changes.passwordHash !== undefined) followUps.push(deleteThrottlesOf(db, target.id, held))
+  const mails = await prepareMails(scope, target, changes)
+  followUps.push(...mails.flatMap(({ insert }) => insert(held)))
   followUps.push(...cleared)
   const endOthers =
     changes.passwordHash === undefined
@@ -105,6 +108,7 @@ async function writeChanges(
   announce()
   const [profile] = changed
   if (!profile) throw await whyUnchanged(scope, actor, target, changes)
+  for (const mail of mails) mail.sendSoon()
   const ended = endOthers.length > 0 ? ((rest.at(-1) ?? []) as EndedSession[]) : []
   scope.waitUntil(markEnded(scope.kv, ended, 'session_ended', facts.now))
   return profile

@@ -1,8 +1,12 @@
 /** Deleting a customer for good: the person goes, the shop keeps the tickets without the person. */
 import { and, sql } from 'drizzle-orm'
+import { contactOf } from '../accounts/address-queries.ts'
 import { deleteCustomer, type Profile } from '../accounts/queries.ts'
-import { insertAuditEvent, signAuditEvent } from '../audit/queries.ts'
+import { insertAuditEvent, isRecorded, signAuditEvent } from '../audit/queries.ts'
 import { passRings } from '../limits/ring.ts'
+import { insertOutboxMessage } from '../outbox/queries.ts'
+import { sealMail } from '../outbox/seal.ts'
+import { sendSoon } from '../outbox/send.ts'
 import { answered, previousChangedOne } from '../platform/database.ts'
 import type { RequestScope } from '../platform/request-scope.ts'
 import { markEnded } from '../sessions/blacklist.ts'
@@ -11,7 +15,7 @@ import { isLiveSession, listEndingSessions } from '../sessions/queries.ts'
 import { requireFreshness, whyRefused } from '../sign-in/freshness.ts'
 
 /**
- * Deletes a customer's account with its sessions and link tokens.
+ * Deletes a customer's account with its sessions and link tokens, and confirms it by mail.
  * @throws Problem `reauthentication_required`, `invalid_credentials`, `too_many_requests`, `invalid_token` (the session
  *   ended meanwhile), `sign_in_busy`, `unavailable`
  */
@@ -33,15 +37,24 @@ export async function deleteAccount(
     sessionId: actor.session.id,
     details: { role: target.role },
   })
+  const confirmation = await sealMail(scope, {
+    to: contactOf(target),
+    // The account is gone by the time that the message is written.
+    accountId: null,
+    template: 'account_deleted',
+    values: {},
+  })
   const [sessions, deleted] = await answered(
     db.batch([
       listEndingSessions(db, target.id),
       deleteCustomer(db, target.id, allowed),
       insertAuditEvent(db, event, previousChangedOne),
+      insertOutboxMessage(db, confirmation, isRecorded(event)),
       ...cleared,
     ]),
   )
   announce()
   if (deleted.meta.changes === 0) throw await whyRefused(scope, actor)
+  sendSoon(scope, confirmation.id)
   scope.waitUntil(markEnded(scope.kv, sessions, 'account_deleted', facts.now))
 }

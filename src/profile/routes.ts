@@ -1,4 +1,4 @@
-/** /auth/me: the own profile of whoever is signed in, staff too. */
+/** /auth/me and /auth/password/change: the own profile and password of whoever is signed in, staff too. */
 import * as z from 'zod'
 import { permissionsOf } from '../access/decide.ts'
 import { permissionSchema } from '../access/schemas.ts'
@@ -20,7 +20,7 @@ import {
 } from '../platform/openapi.ts'
 import { type Actor, requireSession } from '../sessions/guard.ts'
 import { changeProfile } from './change.ts'
-import { profileChangeSchema } from './schemas.ts'
+import { passwordChangeSchema, profileChangeSchema } from './schemas.ts'
 
 export const profileRoutes = createRoutes()
 
@@ -28,6 +28,10 @@ const meSchema = once(() =>
   z
     .object({
       account: accountSchema(),
+      // Not in `account`: clients send that back as it came.
+      email_verified: z
+        .boolean()
+        .meta({ description: 'Whether mail to `email` is known to reach the person' }),
       permissions: z.array(permissionSchema),
       // Not `nullable()`: the document would then ask for a value that is both an object and null.
       session: z
@@ -46,6 +50,7 @@ const meSchema = once(() =>
 
 const ME_EXAMPLE = {
   account: { ...CUSTOMER_EXAMPLE, role: 'customer' },
+  email_verified: true,
   permissions: ['profile:read', 'profile:write', 'tickets:read', 'tickets:write', 'inventory:read'],
   session: {
     id: 'x3Jv1Q0yT9mW2cK8bL5sZg',
@@ -62,6 +67,7 @@ function showMe({ account, session, rights }: Actor): z.infer<ReturnType<typeof 
   const { id } = session
   return {
     account: showAccount(account),
+    email_verified: account.emailVerifiedAt !== null,
     permissions: permissionsOf(rights),
     ...(rights.scopes === undefined
       ? { session: { id, ...times } }
@@ -120,6 +126,48 @@ profileRoutes.openapi(
     const { scope, actor } = c.var
     const account = await changeProfile(scope, actor, actor.account, c.req.valid('json'))
     return c.json(showMe({ ...actor, account }), 200)
+  },
+  refuseInvalidWithPassword,
+)
+
+const PASSWORD_CHANGED = 'Password changed successfully'
+
+const changePassword = createRoute({
+  method: 'post',
+  path: '/auth/password/change',
+  operationId: 'changePassword',
+  tags: ['Passwords'],
+  summary: 'Change the own password',
+  description: 'Ends every other session. A wrong current password counts like a failed sign-in.',
+  security: bearer('profile:write'),
+  'x-permission': 'profile:write',
+  middleware: [requireSession({ permission: 'profile:write', needsSession: true })] as const,
+  request: {
+    body: body(passwordChangeSchema, {
+      current_password: 'securepassword123',
+      password: 'a-long-new-passphrase',
+    }),
+  },
+  responses: later(() => ({
+    200: json(z.object({ message: z.string() }), 'Changed', { message: PASSWORD_CHANGED }),
+    ...problems(
+      ...CHANGE_PROBLEMS,
+      'forbidden',
+      'session_required',
+      'reauthentication_required',
+      'invalid_credentials',
+      'too_many_requests',
+      'sign_in_busy',
+    ),
+  })),
+})
+
+profileRoutes.openapi(
+  changePassword,
+  async (c) => {
+    const { scope, actor } = c.var
+    await changeProfile(scope, actor, actor.account, c.req.valid('json'))
+    return c.json({ message: PASSWORD_CHANGED }, 200)
   },
   refuseInvalidWithPassword,
 )

@@ -23,6 +23,10 @@ export type ProfileInput = z.infer<typeof profileChangeSchema>
 
 export const PROFILE_FIELDS = Object.keys(profileFields) as (keyof typeof profileFields)[]
 
+export const passwordChangeSchema = z
+  .strictObject({ current_password: triedPassword, password: newPassword })
+  .meta({ id: 'PasswordChange' })
+
 /** The body of a deletion: nothing, or the current password. */
 export const confirmationSchema = z
   .strictObject({ current_password: currentPassword.optional() })

@@ -168,6 +168,14 @@ export function deleteSessionsOfDevice(db: Database, accountId: number, deviceId
     .returning(endedColumns)
 }
 
+/** No device of an account is known any more, under a condition: the next sign-in from anywhere is told to its owner. */
+export function forgetDevicesOf(db: Database, accountId: number, when: SQL) {
+  return db
+    .update(devices)
+    .set({ tokenHash: null, previousTokenHash: null })
+    .where(and(eq(devices.accountId, accountId), when))
+}
+
 /** Devices that are known no more and have no session left. */
 export function deleteUnseenDevices(db: Database, now: number, limit: number) {
   return db.delete(devices).where(sql`${devices.id} IN (

@@ -6,7 +6,7 @@ import { compileSelect, named } from '../platform/compiled-query.ts'
 import type { Database } from '../platform/database.ts'
 import type { RequestFacts } from '../platform/request-facts.ts'
 import { ACCESS_TOKEN_SECONDS } from './access-token.ts'
-import { devices, sessions } from './tables.ts'
+import { accountCountries, devices, sessions } from './tables.ts'
 
 /** A session that is not refreshed for so long ends: 30 days. */
 export const SESSION_IDLE_SECONDS = 2_592_000
@@ -113,13 +113,24 @@ export function isLiveSession(id: string, now: number): SQL {
     WHERE live.id = ${id} AND live.expires_at > ${now} AND holder.status = 'active')`
 }
 
-/** Beside the columns of `accounts`: what the account has of live sessions, and of devices. */
-export function heldColumns(now: number) {
+const DAY_SECONDS = 86_400
+
+/**
+ * Beside the columns of `accounts`: what the account has of live sessions and of devices, how many of these are new within a
+ * day, and whether it has been signed in to from this country.
+ */
+export function historyColumns({ now, country }: Pick<RequestFacts, 'now' | 'country'>) {
   const live = sql`FROM ${sessions} AS held WHERE held.account_id = ${accounts}.id AND held.expires_at > ${now}`
-  const known = sql`FROM ${devices} AS held WHERE held.account_id = ${accounts}.id`
+  const devicesOf = sql`FROM ${devices} AS held WHERE held.account_id = ${accounts}.id`
+  const countriesOf = sql`FROM ${accountCountries} AS held WHERE held.account_id = ${accounts}.id`
+  const isNew = sql`held.first_seen_at > ${now - DAY_SECONDS}`
+  const isThisCountry = sql`held.country = ${country ?? null}`
   return {
     sessionCount: sql<number>`(SELECT count(*) ${live})`.as('session_count'),
-    deviceCount: sql<number>`(SELECT count(*) ${known})`.as('device_count'),
+    deviceCount: sql<number>`(SELECT count(*) ${devicesOf})`.as('device_count'),
+    newDeviceCount: sql<number>`(SELECT count(*) ${devicesOf} AND ${isNew})`.as('new_device_count'),
+    countryCount: sql<number>`(SELECT count(*) ${countriesOf})`.as('country_count'),
+    isCountryKnown: sql<number>`EXISTS (SELECT 1 ${countriesOf} AND ${isThisCountry})`.as('is_country_known'),
   }
 }
 

@@ -4,6 +4,7 @@
  */
 import { and, type SQL, sql } from 'drizzle-orm'
 import type { BatchItem } from 'drizzle-orm/batch'
+import { contactOf } from '../accounts/address-queries.ts'
 import { hasPasswordHash } from '../accounts/queries.ts'
 import { insertAuditEvent, signAuditEvent } from '../audit/queries.ts'
 import {
@@ -13,12 +14,12 @@ import {
   clearFailures,
   type Place,
   recordFailure,
-  sessionKey,
   sessionSubject,
   takePlace,
 } from '../limits/attempt.ts'
 import { SESSION_MAX_FAILURES } from '../limits/policy.ts'
 import { deleteAttempt, hasFailures } from '../limits/queries.ts'
+import { sessionKey } from '../limits/subject-keys.ts'
 import { hasFactor } from '../mfa/queries.ts'
 import { checkPassword } from '../passwords/check.ts'
 import { answered, previousChangedOne } from '../platform/database.ts'
@@ -151,7 +152,8 @@ async function failCheck(scope: RequestScope, actor: Actor, place: Place, reason
     details: { by: 'throttle' },
   })
   const isSpent = hasFailures(sessionKey(actor.session.id), '>=', SESSION_MAX_FAILURES)
-  const failures = await recordFailure(scope, place, failed, [
+  const owner = { id, contact: contactOf(actor.account) }
+  const failures = await recordFailure(scope, place, failed, owner, [
     deleteSessionsOf(db, id, isSpent, { only: actor.session.id }),
     insertAuditEvent(db, ended, previousChangedOne),
   ])

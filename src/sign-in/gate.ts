@@ -4,6 +4,7 @@
  */
 import { and, type SQL, sql } from 'drizzle-orm'
 import type { BatchItem } from 'drizzle-orm/batch'
+import { contactOf } from '../accounts/address-queries.ts'
 import type { Profile } from '../accounts/queries.ts'
 import { insertAuditEvent, isRecorded, signAuditEvent } from '../audit/queries.ts'
 import { hashToken } from '../crypto/digest.ts'
@@ -18,11 +19,12 @@ import type { RequestScope } from '../platform/request-scope.ts'
 import { isTrustedDevice } from '../sessions/device-queries.ts'
 import { SESSION_IDLE_SECONDS } from '../sessions/queries.ts'
 import { issuePair, type TokenPair } from '../sessions/refresh.ts'
+import { judgeFamiliarity, type SignInHistory } from './familiarity.ts'
 import { type Opened, openSession, type Rehash, rehashing } from './open-session.ts'
 
 /** A first factor that was right. */
 export interface FirstFactor {
-  readonly account: Profile & SecondFactors & { readonly sessionCount: number; readonly deviceCount: number }
+  readonly account: Profile & SecondFactors & SignInHistory
   /** What was proved: `password`. */
   readonly method: string
   /** About the row of `accounts`: what was proved still holds. */
@@ -68,6 +70,8 @@ export async function passGate(scope: RequestScope, first: FirstFactor): Promise
     deviceId,
     replaces: first.replaces,
     held: { sessions: account.sessionCount, devices: account.deviceCount },
+    news: judgeFamiliarity(account, deviceId !== undefined, scope.facts.country),
+    contact: contactOf(account),
     clear: first.clear,
   })
   if (!opened) return undefined

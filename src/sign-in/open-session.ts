@@ -10,6 +10,7 @@ import { insertAuditEvent, isRecorded, type SignedAuditEvent, signAuditEvent } f
 import { hashToken } from '../crypto/digest.ts'
 import { base64url } from '../crypto/encoding.ts'
 import { randomBytes, randomId } from '../crypto/random.ts'
+import { prepareNotice } from '../notices/notice.ts'
 import { answered, previousChangedOne, previousChangedSome } from '../platform/database.ts'
 import type { RequestScope } from '../platform/request-scope.ts'
 import { type EndedSession, markEnded } from '../sessions/blacklist.ts'
@@ -42,6 +43,9 @@ export interface Checked {
   readonly deviceId: string | undefined
   /** The session that this browser came with; nothing of its holder is left to end it later. */
   readonly replaces: string | undefined
+  /** What of this sign-in its owner hears by mail, and where. */
+  readonly news: 'country.added' | 'device.added' | undefined
+  readonly contact: string
   /** What the account had when it was read. */
   readonly held: { readonly sessions: number; readonly devices: number }
   /** What a success ends, under the condition that the session was opened. */
@@ -85,6 +89,8 @@ export async function openSession(scope: RequestScope, checked: Checked): Promis
     // Counted ahead, for a sign-in that ends nothing should not pay for asking.
     ...(checked.held.sessions >= MAX_SESSIONS ? await endingSurplus(scope, session, sign, isOpened) : []),
   ]
+  const { news, accountId: id, contact } = checked
+  const notice = news && (await prepareNotice(scope, news, { id, contact }))
   const [[inserted], , ...rest] = await answered(
     db.batch([
       insertSession(db, session, facts),
@@ -93,10 +99,12 @@ export async function openSession(scope: RequestScope, checked: Checked): Promis
       ...(await rehashing(scope, checked, isOpened, opened.sessionId)),
       ...(await notingDevice(scope, { session, checked, token: opened.deviceToken }, sign, isOpened)),
       ...(await notingCountry(scope, checked.accountId, sign, isOpened)),
+      ...(notice?.insert(isOpened) ?? []),
       ...checked.clear(isOpened),
     ]),
   )
   if (!inserted) return undefined
+  notice?.sendSoon()
   markEndedBy(scope, rest.slice(0, ending.length))
   // Others signed in since they were counted.
   if (checked.held.sessions < MAX_SESSIONS && inserted.held > MAX_SESSIONS) {

@@ -6,22 +6,27 @@ import { hasFailures } from '../limits/queries.ts'
 import { throttles } from '../limits/tables.ts'
 import { secondFactorColumns } from '../mfa/queries.ts'
 import type { Database } from '../platform/database.ts'
+import type { RequestFacts } from '../platform/request-facts.ts'
 import { DEVICE_KNOWN_SECONDS } from '../sessions/device-queries.ts'
-import { heldColumns } from '../sessions/queries.ts'
+import { historyColumns } from '../sessions/queries.ts'
 import { devices } from '../sessions/tables.ts'
+
+/** When and from where somebody comes. */
+type Arrival = Pick<RequestFacts, 'now' | 'country'>
 
 /**
  * Who has this canonical e-mail address, the password hash to check, what a right password would meet (second factors,
- * and whether the device of this token is trusted), and what the account has of sessions and devices.
+ * and whether the device of this token is trusted), what the account has of sessions and devices, and whether it has been
+ * signed in to from this country.
  */
 export function findSigner(
   db: Database,
   emailCanonical: string,
   deviceTokenHash: string | undefined,
-  now: number,
+  arrival: Arrival,
 ) {
   const trusted = sql<string | null>`(SELECT known.id FROM ${devices} AS known
-    WHERE known.account_id = ${accounts}.id AND known.trusted_until > ${now}
+    WHERE known.account_id = ${accounts}.id AND known.trusted_until > ${arrival.now}
       AND ${deviceTokenHash ?? null} IN (known.token_hash, known.previous_token_hash) LIMIT 1)`
   return db
     .select({
@@ -29,7 +34,7 @@ export function findSigner(
       passwordHash: accounts.passwordHash,
       ...secondFactorColumns,
       trustedDeviceId: trusted.as('trusted_device_id'),
-      ...heldColumns(now),
+      ...historyColumns(arrival),
     })
     .from(accounts)
     .where(eq(accounts.emailCanonical, emailCanonical))

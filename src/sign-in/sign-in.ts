@@ -5,6 +5,7 @@
  */
 import { sql } from 'drizzle-orm'
 import type { BatchItem } from 'drizzle-orm/batch'
+import { contactOf } from '../accounts/address-queries.ts'
 import { canonicalEmail } from '../accounts/email-address.ts'
 import { accounts } from '../accounts/tables.ts'
 import type { SignInFailure } from '../audit/events.ts'
@@ -60,7 +61,7 @@ export async function signIn(scope: RequestScope, credentials: Credentials): Pro
   })
   const attempt = beginAttempt(scope, 'login', subject)
   const [tally, taken, [account]] = await answered(
-    db.batch([...takePlace(db, attempt), findSigner(db, emailCanonical, deviceTokenHash, scope.facts.now)]),
+    db.batch([...takePlace(db, attempt), findSigner(db, emailCanonical, deviceTokenHash, scope.facts)]),
   )
   const place = admit(scope, 'login', attempt, tally, taken)
   return checkAndOpen(scope, { ...credentials, emailCanonical, deviceTokenHash }, place, account)
@@ -90,9 +91,9 @@ async function checkAndOpen(
   const verdict = await checkPassword(scope, password, account?.passwordHash, { mayRehash: !obstacle })
   if (!account?.passwordHash || !verdict.matches) {
     const reason = account && !verdict.matches ? verdict.reason : 'unknown_account'
-    return failSignIn(scope, place, reason)
+    return failSignIn(scope, place, reason, account)
   }
-  if (obstacle) return failSignIn(scope, place, obstacle)
+  if (obstacle) return failSignIn(scope, place, obstacle, account)
   if (account.status === 'suspended') {
     const event = await signFailure(scope, 'suspended', account.id)
     const cleared = clearFailures(scope, place, sql`true`)
@@ -113,12 +114,12 @@ async function checkAndOpen(
     announce: () => announceSuccess(scope, place),
   })
   if (signedIn) return signedIn
-  if (isRetry) return failSignIn(scope, place, 'account_changed')
+  if (isRetry) return failSignIn(scope, place, 'account_changed', account)
   // Another sign-in of the same person may have made the hash anew meanwhile; whatever it was, look again.
   const { emailCanonical, deviceTokenHash } = asked
-  const [then] = await answered(findSigner(scope.db, emailCanonical, deviceTokenHash, scope.facts.now))
+  const [then] = await answered(findSigner(scope.db, emailCanonical, deviceTokenHash, scope.facts))
   // The address may be another account's by now, and place and device are not.
-  if (then?.id !== account.id) return failSignIn(scope, place, 'account_changed')
+  if (then?.id !== account.id) return failSignIn(scope, place, 'account_changed', account)
   return checkAndOpen(scope, asked, place, then, true)
 }
 
@@ -133,9 +134,15 @@ function findObstacle(
   return door === 'customers' && account && account.role !== 'customer' ? 'not_a_customer' : undefined
 }
 
-async function failSignIn(scope: RequestScope, place: Place, reason: SignInFailure): Promise<never> {
+async function failSignIn(
+  scope: RequestScope,
+  place: Place,
+  reason: SignInFailure,
+  account: Signer | undefined,
+): Promise<never> {
   const event = await signFailure(scope, reason, place.tally.accountId ?? undefined)
-  await recordFailure(scope, place, event, await distrustDevice(scope, place))
+  const owner = account && { id: account.id, contact: contactOf(account) }
+  await recordFailure(scope, place, event, owner, await distrustDevice(scope, place))
   throw new Problem('invalid_credentials', { reason })
 }
 

@@ -36,6 +36,30 @@ export const LINK_PAGES = {
     button: 'Set the password',
     done: 'Your password is set. You can sign in with it now.',
   },
+  verify: {
+    endpoint: '/auth/email/verify',
+    asksPassword: false,
+    title: 'Confirm your address',
+    text: 'It shows that mail to this address reaches you.',
+    button: 'Confirm this address',
+    done: 'Your address is confirmed.',
+  },
+  undo: {
+    endpoint: '/auth/email/undo',
+    asksPassword: false,
+    title: 'Undo the change of your address',
+    text: 'It brings your address back, signs you out everywhere, ends all API tokens, and removes the password.',
+    button: 'Undo the change',
+    done: 'Your address is back. Now ask for a new password where you sign in.',
+  },
+  'not-me': {
+    endpoint: '/auth/not-me',
+    asksPassword: false,
+    title: 'This was not me',
+    text: 'It signs you out everywhere, ends all API tokens, and removes the password.',
+    button: 'Sign me out everywhere',
+    done: 'You are signed out everywhere. Now ask for a new password where you sign in.',
+  },
 } as const satisfies Record<string, LinkPage>
 
 export type LinkKind = keyof typeof LINK_PAGES
