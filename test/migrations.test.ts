@@ -21,6 +21,7 @@ const ROWS: Record<string, string> = {
   link_tokens: "INSERT INTO link_tokens VALUES ('h', 1, 'password_reset', 1, 2)",
   outbox_messages:
     "INSERT INTO outbox_messages VALUES (1, 'm', 'mail', 'reset', 1, 'b', 'k', 'queued', 0, 1, 0, 1, 2, NULL)",
+  mail_links: "INSERT INTO mail_links VALUES (1, 'h', 1, 'undo', 'a@b.c', 'a@b.c', NULL, 1, 2)",
   audit_events:
     "INSERT INTO audit_events (event_id, occurred_at, event, outcome, details, key_id, mac) VALUES ('e', 1, 'x', 'success', '{}', 'k', 'm')",
   audit_seals:
@@ -96,6 +97,7 @@ describe('the migrations', () => {
         'account_countries',
         'throttles',
         'link_tokens',
+        'mail_links',
         'api_tokens',
         'factors',
         'recovery_codes',
@@ -111,6 +113,7 @@ describe('the migrations', () => {
       account_countries: 0,
       throttles: 0,
       link_tokens: 0,
+      mail_links: 0,
       api_tokens: 0,
       factors: 0,
       recovery_codes: 0,

@@ -19,7 +19,7 @@ import {
   send,
   uniqueEmail,
 } from '../support/client.ts'
-import { mailProvider, unsentMessageOf } from '../support/mail-provider.ts'
+import { mailProvider, mailTo, tokenIn, unsentMessageOf } from '../support/mail-provider.ts'
 import { codeOf } from '../support/one-time-code.ts'
 import {
   type OpenApiDocument,
@@ -29,6 +29,7 @@ import {
   resolveSchema,
   type Schema,
 } from '../support/openapi.ts'
+import { withSettings } from '../support/settings.ts'
 
 let document: OpenApiDocument
 let operations: Operation[]
@@ -194,6 +195,9 @@ describe('guards', () => {
 const OTHER_SUCCESSES: Record<string, string[]> = {
   'PUT /service-tickets/{id}/edit': ['200', '207'],
   'POST /auth/password/forgot': ['202'],
+  'POST /auth/email/resend': ['202'],
+  // Where registration is private, it does not say whether it has created anything.
+  'POST /customers': ['201', '202'],
 }
 
 describe('answers', () => {
@@ -285,6 +289,12 @@ describe('answers', () => {
     const confirmed = await mike.post('/auth/mfa/totp/confirm', { code: codeOf(offered.body.secret) })
     const [first = '', second = ''] = confirmed.body.recovery_codes
     const byCode = { method: 'recovery_code', trust_device: true }
+    const mona = await customer()
+    const moved = uniqueEmail('moved')
+    await mona.patch('/auth/me', { email: moved, password: 'camshaft-lobe-profile' })
+    const verifying = tokenIn(await mailTo(moved, 1, /^Confirm/))
+    const undoing = tokenIn(await mailTo(mona.email, 1, /^Your address/))
+    const disowning = tokenIn(await mailTo(mona.email, 1, /^Your password/))
     const real: [string, string, Answer][] = [
       ['/auth/mfa/totp', 'post', offered],
       ['/admin/accounts/{id}/reset-mfa', 'post', await boss.post(`/admin/accounts/${john.id}/reset-mfa`)],
@@ -312,6 +322,23 @@ describe('answers', () => {
         await anonymous().post('/auth/refresh', { refresh_token: john.refreshToken }),
       ],
       ['/auth/password/forgot', 'post', forgotten],
+      [
+        '/customers',
+        'post',
+        await (await withSettings({ REGISTRATION: 'private' }))('POST', '/customers', registration()),
+      ],
+      ['/auth/email/resend', 'post', await john.post('/auth/email/resend')],
+      ['/auth/email/verify', 'post', await anonymous().post('/auth/email/verify', { token: verifying })],
+      ['/auth/not-me', 'post', await anonymous().post('/auth/not-me', { token: disowning })],
+      ['/auth/email/undo', 'post', await anonymous().post('/auth/email/undo', { token: undoing })],
+      [
+        '/auth/password/change',
+        'post',
+        await mike.post('/auth/password/change', {
+          current_password: mike.password,
+          password: mike.password,
+        }),
+      ],
       ['/admin/outbox', 'get', await boss.get('/admin/outbox')],
       ['/admin/outbox/{id}/resend', 'post', await boss.post(`/admin/outbox/${unsent}/resend`)],
       ['/auth/step-up', 'post', await john.post('/auth/step-up', { password: john.password })],
@@ -412,7 +439,6 @@ describe('answers', () => {
 })
 
 const CREATE = [
-  'POST /customers',
   'POST /mechanics',
   'POST /inventory',
   'POST /inventory/bulk',

@@ -18,7 +18,7 @@ import {
   send,
   uniqueEmail,
 } from '../support/client.ts'
-import { mailTo } from '../support/mail-provider.ts'
+import { mailTo, tokenIn } from '../support/mail-provider.ts'
 import { undocumentedAnswers } from '../support/openapi.ts'
 import { kv, logLines, passTime } from '../support/production-limits.ts'
 import { withSettings } from '../support/settings.ts'
@@ -74,6 +74,13 @@ const PROVOCATIONS: Record<ProblemCode, () => Promise<Answer>> = {
   link_token_invalid: () =>
     anonymous().post('/auth/password/reset', { token: 'x', password: 'torque-wrench-43' }),
   account_not_found: () => boss.get('/admin/accounts/999999'),
+  former_email_taken: async () => {
+    const person = await customer()
+    await person.patch('/auth/me', { email: uniqueEmail('moved') })
+    const token = tokenIn(await mailTo(person.email))
+    await anonymous().post('/customers', registration({ email: person.email }))
+    return anonymous().post('/auth/email/undo', { token })
+  },
   account_unknown: () =>
     boss.post('/admin/access/explain', { account_id: 999_999, method: 'GET', path: '/' }),
   customer_unknown: () => mike.post('/service-tickets', { ...ticket(), customer_id: boss.id }),
@@ -250,6 +257,7 @@ email_taken 400 Email already associated with another account
 factor_code_invalid 401 Code not valid
 factor_not_found 404 Second factor not found
 forbidden 403 Unauthorized
+former_email_taken 409 Former address taken
 https_required 403 HTTPS required
 input_missing 400 No input data provided
 internal_error 500 Internal server error

@@ -14,7 +14,9 @@ import {
   issueLinkToken,
   type Person,
   signedIn,
+  uniqueEmail,
 } from '../support/client.ts'
+import { mailTo, tokenIn } from '../support/mail-provider.ts'
 import { kv, passTime } from '../support/production-limits.ts'
 import { REVOCATIONS, type Revocation, type RevocationName } from '../support/revocation-contract.ts'
 import { testEnv } from '../support/test-env.ts'
@@ -110,6 +112,15 @@ const ACTIONS: Record<RevocationName, (victim: Holder, owner: Person) => Promise
   newPassword: (_, owner) => owner.patch('/auth/me', { password: NEW_PASSWORD }),
   reset: async (_, { email }) =>
     anonymous().post('/auth/password/reset', { token: await issueLinkToken(email), password: NEW_PASSWORD }),
+  disowned: async (_, { email }) =>
+    anonymous().post('/auth/not-me', { token: tokenIn(await mailTo(email, 1, /^New sign-in/)) }),
+  undone: async (_, owner) => {
+    await owner.patch('/auth/me', { email: uniqueEmail('moved') })
+    const { status } = await anonymous().post('/auth/email/undo', {
+      token: tokenIn(await mailTo(owner.email)),
+    })
+    expect(status).toBe(200)
+  },
   factorAdded: (_, owner) => enrol(owner),
   factorRemoved: async (_, owner) => {
     await sql("INSERT INTO factors VALUES ('f' || ?1, ?1, 'totp', 'none', 1, 1, NULL)", owner.id)

@@ -62,6 +62,14 @@ describe('docs/security.md', () => {
     const link = constant('src/passwords/queries.ts', 'RESET_LINK_SECONDS')
     expect(constant('scripts/staff-accounts.ts', 'RESET_TOKEN_SECONDS')).toBe(link)
     expect(rowOf('one-time link')?.[1]).toBe(`${link} s`)
+    const links = 'src/notices/link-mail.ts'
+    for (const [what, path, name] of [
+      ['link that confirms an address', links, 'VERIFY_LINK_SECONDS'],
+      ['link that undoes a change of address', links, 'UNDO_LINK_SECONDS'],
+      ['the same, once the new address is verified', 'src/notices/queries.ts', 'UNDO_AFTER_VERIFIED_SECONDS'],
+      ['link that says "this was not me"', links, 'NOT_ME_LINK_SECONDS'],
+    ] as const)
+      expect(rowOf(what)?.[1]).toBe(`${constant(path, name)} s`)
     expect(rowOf('lease of a message that is being sent')?.[1]).toBe(
       `${constant('src/outbox/send.ts', 'LEASE_SECONDS')} s`,
     )

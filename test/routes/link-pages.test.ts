@@ -1,7 +1,8 @@
 /** The Worker's part of /links: pages that do nothing by being opened. test/browser has what a browser makes of them. */
 import { describe, expect, it } from 'vitest'
 import { LINK_PAGES } from '../../src/web/link-page.ts'
-import { anonymous, customer, issueLinkToken, ORIGIN, send } from '../support/client.ts'
+import { anonymous, customer, issueLinkToken, ORIGIN, send, uniqueEmail } from '../support/client.ts'
+import { mailTo, tokenIn } from '../support/mail-provider.ts'
 import { d1 } from '../support/production-limits.ts'
 import { withSettings } from '../support/settings.ts'
 
@@ -15,7 +16,9 @@ describe('the page of a link', () => {
       expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'text/html; charset=UTF-8'])
       expect(answer.text).toMatch(/^<!doctype html>\n<html lang="en">/)
       const [, endpoint = ''] = /data-endpoint="([^"]+)"/.exec(answer.text) ?? []
-      const { status, body } = await anonymous().post(endpoint, { token: 'x', password: 'torque-wrench-43' })
+      const asksPassword = answer.text.includes('type="password"')
+      const sent = { token: 'x', ...(asksPassword && { password: 'torque-wrench-43' }) }
+      const { status, body } = await anonymous().post(endpoint, sent)
       expect([status, body.code]).toEqual([400, 'link_token_invalid'])
       for (const [, address] of answer.text.matchAll(/ (?:href|src)="([^"]*)"/g))
         expect(address).toMatch(/^(?:\/links\/|data:image\/svg\+xml,)/)
@@ -53,6 +56,25 @@ describe('the page of a link', () => {
     expect(d1.calls).toBe(calls)
     const reset = { token, password: 'camshaft-lobe-profile' }
     expect((await anonymous().post('/auth/password/reset', reset)).status).toBe(200)
+  })
+
+  it.each([
+    ['verify', '/auth/email/verify'],
+    ['undo', '/auth/email/undo'],
+    ['not-me', '/auth/not-me'],
+  ])('S75: nor is a link to /links/%s, by page or by endpoint', async (kind, endpoint) => {
+    const person = await customer()
+    await person.patch('/auth/me', { password: 'camshaft-lobe-profile' })
+    if (kind === 'undo') await person.patch('/auth/me', { email: uniqueEmail('moved') })
+    const subjects = { verify: /^Confirm/, undo: /^Your address/, 'not-me': /^Your password/ }
+    const token = tokenIn(await mailTo(person.email, 1, subjects[kind as 'verify']))
+    for (const method of ['GET', 'HEAD'])
+      for (const [path, expected] of [
+        [`/links/${kind}`, 200],
+        [endpoint, 405],
+      ] as const)
+        expect((await send(new Request(`${ORIGIN}${path}?token=${token}`, { method }))).status).toBe(expected)
+    expect((await anonymous().post(endpoint, { token })).status).toBe(200)
   })
 
   it('shows the name of the shop as text, and the rule for passwords that holds', async () => {

@@ -142,7 +142,7 @@ describe('POST /auth/password/forgot', () => {
     const answer = await reset(tokenIn(await mailTo(person.email)))
     expect(answer.text).not.toMatch(/token/)
     const notice = await mailTo(person.email, 2)
-    expect(notice.subject).toBe('Your password for Mechanic Shop was changed')
+    expect(notice.subject).toBe('Your password was changed: your account at Mechanic Shop')
     expect((await person.get('/auth/me')).status).toBe(401)
   })
 

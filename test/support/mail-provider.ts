@@ -37,10 +37,13 @@ async function send(mail: SentMail): Promise<unknown> {
 
 testEnv.EMAIL = { send } as unknown as SendEmail
 
+/** What registration and sign-ins mail by themselves; found only by whoever asks for its subject. */
+const BY_THEMSELVES = /^(?:Confirm your address|New sign-in|An API token was made)/
+
 /** The newest mail to an address, once there are so many; mails leave after the answer. */
-export async function mailTo(address: string, count = 1): Promise<SentMail> {
+export async function mailTo(address: string, count = 1, subject?: RegExp): Promise<SentMail> {
   for (let look = 0; look < 200; look++) {
-    const found = mailsTo(address)
+    const found = mailsTo(address, subject)
     const newest = found.at(-1)
     if (found.length >= count && newest) return newest
     await scheduler.wait(10)
@@ -48,8 +51,10 @@ export async function mailTo(address: string, count = 1): Promise<SentMail> {
   throw new Error(`no ${count} mail(s) to ${address}`)
 }
 
-export function mailsTo(address: string): SentMail[] {
-  return mails.filter(({ to }) => to === address)
+export function mailsTo(address: string, wanted?: RegExp): SentMail[] {
+  return mails.filter(
+    ({ to, subject }) => to === address && (wanted ? wanted.test(subject) : !BY_THEMSELVES.test(subject)),
+  )
 }
 
 /** The token of the link in a mail. */

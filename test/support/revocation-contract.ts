@@ -41,13 +41,25 @@ export const REVOCATIONS = {
   },
   newPassword: {
     what: 'A new password',
-    by: '`PATCH /auth/me`, `PUT /customers/{id}`',
+    by: '`POST /auth/password/change`, `PATCH /auth/me`, `PUT /customers/{id}`',
     ends: 'every session but this one',
     answer: 'invalid_token',
   },
   reset: {
     what: 'A password reset',
     by: '`POST /auth/password/reset`',
+    ends: 'every session',
+    answer: 'invalid_token',
+  },
+  disowned: {
+    what: '“This was not me”, from a notice',
+    by: '`POST /auth/not-me`',
+    ends: 'every session',
+    answer: 'invalid_token',
+  },
+  undone: {
+    what: 'A change of address that is undone',
+    by: '`POST /auth/email/undo`',
     ends: 'every session',
     answer: 'invalid_token',
   },
@@ -153,8 +165,8 @@ ended, lives as long as its access tokens, and spares the next request its wait 
 (\`test/contract/revocation.test.ts\`) that runs three times: with KV as it should be, with a location that still serves what KV said a minute ago, and with KV
 down. With D1 down there is no yes at all: a request is refused by a mark, or answered 503.
 
-API tokens are no sessions and outlive them. One that is revoked or has expired, or whose owner is suspended or deleted, is refused at the very next request as well; a
-changed role narrows it at once (\`test/threats/api-tokens.test.ts\`).
+API tokens are no sessions and outlive them, but for “this was not me” and an undone change of address, which end all of them. One that is revoked or has expired, or
+whose owner is suspended or deleted, is refused at the very next request as well; a changed role narrows it at once (\`test/threats/api-tokens.test.ts\`).
 
 This file is made from the list that the test runs: \`npx vitest run --project node test/node/revocation-document.test.ts -u\`.
 `

@@ -113,6 +113,11 @@ const MATRIX: Record<string, Statuses> = {
   'PUT /service-tickets/{id}/remove-mechanic/{mechanic_id}': [401, 403, 403, 400, 400, 401, 403, 401],
   'POST /service-tickets/{id}/inventory': [401, 403, 403, 200, 200, 401, 403, 401],
   'DELETE /service-tickets/{id}/inventory/{part_id}': [401, 403, 403, 400, 400, 401, 403, 401],
+  'POST /auth/password/change': [401, 200, 200, 200, 200, 401, 403, 401],
+  'POST /auth/email/verify': [400, 400, 400, 400, 400, 400, 400, 400],
+  'POST /auth/email/resend': [401, 202, 202, 202, 202, 401, 403, 401],
+  'POST /auth/email/undo': [400, 400, 400, 400, 400, 400, 400, 400],
+  'POST /auth/not-me': [400, 400, 400, 400, 400, 400, 400, 400],
 }
 
 let john: Person
@@ -174,6 +179,13 @@ const BODIES: Record<string, (person: Person | undefined) => unknown> = {
   'POST /auth/password/forgot': (person) => ({ email: (person ?? john).email }),
   'POST /auth/mfa/verify': () => ({ mfa_token: 'never-issued', method: 'totp', code: '123456' }),
   'POST /auth/mfa/totp/confirm': () => ({ code: '000000' }),
+  'POST /auth/password/change': (person) => {
+    const { password } = person ?? john
+    return { current_password: password, password }
+  },
+  'POST /auth/email/verify': () => ({ token: 'never-issued' }),
+  'POST /auth/email/undo': () => ({ token: 'never-issued' }),
+  'POST /auth/not-me': () => ({ token: 'never-issued' }),
   'POST /auth/step-up': (person) => ({ password: (person ?? john).password }),
   'POST /auth/tokens': () => ({ name: 'Till', scopes: ['profile:read'], expires_in_days: 1 }),
   'POST /admin/accounts': () => ({ email: uniqueEmail('invited'), role: 'admin' }),
