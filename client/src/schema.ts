@@ -515,7 +515,7 @@ export interface paths {
         put?: never;
         /**
          * Register as a customer
-         * @description One account per e-mail address, however it is spelled. Sign in afterwards. Five a minute from one address.
+         * @description One account per e-mail address, however it is spelled. A link to confirm the address is on its way by mail; signing in does not wait for it. Five a minute from one address. Where registration is private the answer is 202, the same for an address that has an account; its owner is told by mail.
          */
         post: operations["registerCustomer"];
         delete?: never;
@@ -594,6 +594,106 @@ export interface paths {
          * @description A new password or e-mail address needs a recent sign-in or `current_password`. A new password ends every other session.
          */
         patch: operations["updateMe"];
+        trace?: never;
+    };
+    "/auth/password/change": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change the own password
+         * @description Ends every other session. A wrong current password counts like a failed sign-in.
+         */
+        post: operations["changePassword"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/email/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Confirm an address by the token of its link
+         * @description The link works once, for one hour, and only the newest one, as long as the address is the account’s.
+         */
+        post: operations["verifyEmail"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/email/resend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask for another link that confirms the own address
+         * @description It replaces the one before. An account gets at most five an hour; further requests change nothing.
+         */
+        post: operations["resendVerification"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/email/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Undo a change of address by the token that the old one was sent
+         * @description The old address is back, every session and API token ends, and the password is removed: ask for a new one at /auth/password/forgot. The link works once, for three days, and for one day after the new address has been verified.
+         */
+        post: operations["undoEmailChange"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/not-me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * “This was not me”: end everything by the token of a notice
+         * @description Every session and API token ends, and the password is removed: ask for a new one at /auth/password/forgot. The link works once, for one day.
+         */
+        post: operations["disown"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/auth/password/reset": {
@@ -1202,7 +1302,7 @@ export interface components {
             request_id: string;
         };
         /** @enum {string} */
-        ProblemCode: "customer_unknown" | "mechanic_unknown" | "mechanic_email_taken" | "mechanic_already_assigned" | "mechanic_not_assigned" | "no_changes_made" | "inventory_item_unknown" | "part_already_added" | "part_not_added" | "nothing_created" | "inventory_item_not_found" | "mechanic_not_found" | "ticket_not_found" | "mechanic_tied" | "inventory_name_taken" | "stock_exhausted" | "ticket_full" | "ticket_status_conflict" | "malformed_json" | "input_missing" | "validation_failed" | "email_taken" | "link_token_invalid" | "account_unknown" | "sort_field_invalid" | "order_invalid" | "token_missing" | "authorization_header_malformed" | "invalid_token" | "token_expired" | "invalid_refresh_token" | "invalid_customer" | "invalid_credentials" | "mfa_required" | "mfa_token_invalid" | "factor_code_invalid" | "reauthentication_required" | "forbidden" | "session_required" | "csrf_failed" | "account_suspended" | "https_required" | "not_found" | "customer_not_found" | "account_not_found" | "session_not_found" | "device_not_found" | "factor_not_found" | "api_token_not_found" | "message_not_found" | "problem_not_found" | "method_not_allowed" | "request_timeout" | "api_token_limit_reached" | "message_not_resendable" | "last_admin_protected" | "payload_too_large" | "unsupported_media_type" | "too_many_requests" | "internal_error" | "misconfigured" | "unavailable" | "sign_in_busy" | "not_ready";
+        ProblemCode: "customer_unknown" | "mechanic_unknown" | "mechanic_email_taken" | "mechanic_already_assigned" | "mechanic_not_assigned" | "no_changes_made" | "inventory_item_unknown" | "part_already_added" | "part_not_added" | "nothing_created" | "inventory_item_not_found" | "mechanic_not_found" | "ticket_not_found" | "mechanic_tied" | "inventory_name_taken" | "stock_exhausted" | "ticket_full" | "ticket_status_conflict" | "malformed_json" | "input_missing" | "validation_failed" | "email_taken" | "link_token_invalid" | "account_unknown" | "sort_field_invalid" | "order_invalid" | "token_missing" | "authorization_header_malformed" | "invalid_token" | "token_expired" | "invalid_refresh_token" | "invalid_customer" | "invalid_credentials" | "mfa_required" | "mfa_token_invalid" | "factor_code_invalid" | "reauthentication_required" | "forbidden" | "session_required" | "csrf_failed" | "account_suspended" | "https_required" | "not_found" | "customer_not_found" | "account_not_found" | "session_not_found" | "device_not_found" | "factor_not_found" | "api_token_not_found" | "message_not_found" | "problem_not_found" | "method_not_allowed" | "request_timeout" | "api_token_limit_reached" | "former_email_taken" | "message_not_resendable" | "last_admin_protected" | "payload_too_large" | "unsupported_media_type" | "too_many_requests" | "internal_error" | "misconfigured" | "unavailable" | "sign_in_busy" | "not_ready";
         Customer: {
             id: number;
             first_name: string;
@@ -1494,6 +1594,8 @@ export interface components {
         };
         Me: {
             account: components["schemas"]["Account"];
+            /** @description Whether mail to `email` is known to reach the person */
+            email_verified: boolean;
             permissions: components["schemas"]["Permission"][];
             /** @description Null for an API token */
             session: {
@@ -1511,6 +1613,14 @@ export interface components {
                 /** Format: date-time */
                 expires_at: string;
             };
+        };
+        PasswordChange: {
+            current_password: string;
+            /** @description At least 6 code points (or PASSWORD_MIN_LENGTH), at most 256; not a common password, not your own name or e-mail. */
+            password: string;
+        };
+        PresentedLink: {
+            token: string;
         };
         Mechanic: {
             id: number;
@@ -2142,7 +2252,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                code: "customer_unknown" | "mechanic_unknown" | "mechanic_email_taken" | "mechanic_already_assigned" | "mechanic_not_assigned" | "no_changes_made" | "inventory_item_unknown" | "part_already_added" | "part_not_added" | "nothing_created" | "inventory_item_not_found" | "mechanic_not_found" | "ticket_not_found" | "mechanic_tied" | "inventory_name_taken" | "stock_exhausted" | "ticket_full" | "ticket_status_conflict" | "malformed_json" | "input_missing" | "validation_failed" | "email_taken" | "link_token_invalid" | "account_unknown" | "sort_field_invalid" | "order_invalid" | "token_missing" | "authorization_header_malformed" | "invalid_token" | "token_expired" | "invalid_refresh_token" | "invalid_customer" | "invalid_credentials" | "mfa_required" | "mfa_token_invalid" | "factor_code_invalid" | "reauthentication_required" | "forbidden" | "session_required" | "csrf_failed" | "account_suspended" | "https_required" | "not_found" | "customer_not_found" | "account_not_found" | "session_not_found" | "device_not_found" | "factor_not_found" | "api_token_not_found" | "message_not_found" | "problem_not_found" | "method_not_allowed" | "request_timeout" | "api_token_limit_reached" | "message_not_resendable" | "last_admin_protected" | "payload_too_large" | "unsupported_media_type" | "too_many_requests" | "internal_error" | "misconfigured" | "unavailable" | "sign_in_busy" | "not_ready";
+                code: "customer_unknown" | "mechanic_unknown" | "mechanic_email_taken" | "mechanic_already_assigned" | "mechanic_not_assigned" | "no_changes_made" | "inventory_item_unknown" | "part_already_added" | "part_not_added" | "nothing_created" | "inventory_item_not_found" | "mechanic_not_found" | "ticket_not_found" | "mechanic_tied" | "inventory_name_taken" | "stock_exhausted" | "ticket_full" | "ticket_status_conflict" | "malformed_json" | "input_missing" | "validation_failed" | "email_taken" | "link_token_invalid" | "account_unknown" | "sort_field_invalid" | "order_invalid" | "token_missing" | "authorization_header_malformed" | "invalid_token" | "token_expired" | "invalid_refresh_token" | "invalid_customer" | "invalid_credentials" | "mfa_required" | "mfa_token_invalid" | "factor_code_invalid" | "reauthentication_required" | "forbidden" | "session_required" | "csrf_failed" | "account_suspended" | "https_required" | "not_found" | "customer_not_found" | "account_not_found" | "session_not_found" | "device_not_found" | "factor_not_found" | "api_token_not_found" | "message_not_found" | "problem_not_found" | "method_not_allowed" | "request_timeout" | "api_token_limit_reached" | "former_email_taken" | "message_not_resendable" | "last_admin_protected" | "payload_too_large" | "unsupported_media_type" | "too_many_requests" | "internal_error" | "misconfigured" | "unavailable" | "sign_in_busy" | "not_ready";
             };
             cookie?: never;
         };
@@ -5133,6 +5243,26 @@ export interface operations {
                     "application/json": components["schemas"]["Customer"];
                 };
             };
+            /** @description Accepted, where registration is private */
+            202: {
+                headers: {
+                    /** @description How many attempts are left, and the seconds until there are more: `"login";r=4;t=60` */
+                    RateLimit?: string;
+                    /** @description The limit: so many attempts, and the seconds of the first wait: `"login";q=5;w=60` */
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "message": "A mail is on its way to this address"
+                     *     }
+                     */
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
             /** @description `malformed_json`: Malformed JSON; `input_missing`: No input data provided; `validation_failed`: Validation failed; `email_taken`: Email already associated with another account */
             400: {
                 headers: {
@@ -5700,6 +5830,7 @@ export interface operations {
                      *         "phone_number": "555-0123",
                      *         "role": "customer"
                      *       },
+                     *       "email_verified": true,
                      *       "permissions": [
                      *         "profile:read",
                      *         "profile:write",
@@ -5793,6 +5924,7 @@ export interface operations {
                      *         "phone_number": "555-0123",
                      *         "role": "customer"
                      *       },
+                     *       "email_verified": true,
                      *       "permissions": [
                      *         "profile:read",
                      *         "profile:write",
@@ -5895,6 +6027,638 @@ export interface operations {
                 };
             };
             /** @description `unavailable`: Service unavailable; `sign_in_busy`: Too many sign-ins at once; `misconfigured`: Service misconfigured */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changePassword: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "current_password": "securepassword123",
+                 *       "password": "a-long-new-passphrase"
+                 *     }
+                 */
+                "application/json": components["schemas"]["PasswordChange"];
+            };
+        };
+        responses: {
+            /** @description Changed */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "message": "Password changed successfully"
+                     *     }
+                     */
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `malformed_json`: Malformed JSON; `input_missing`: No input data provided; `validation_failed`: Validation failed */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `token_missing`: Token is missing; `authorization_header_malformed`: Invalid authorization header format; `invalid_token`: Token validation failed; `token_expired`: Token validation failed; `invalid_customer`: Invalid customer; `reauthentication_required`: Fresh authentication required; `invalid_credentials`: Invalid credentials */
+            401: {
+                headers: {
+                    /** @description The challenge of RFC 6750, with `error` if a token was sent */
+                    "WWW-Authenticate"?: string;
+                    /** @description How many attempts are left, and the seconds until there are more: `"login";r=4;t=60` */
+                    RateLimit?: string;
+                    /** @description The limit: so many attempts, and the seconds of the first wait: `"login";q=5;w=60` */
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `csrf_failed`: Cross-site request refused; `forbidden`: Unauthorized; `session_required`: Session required; `https_required`: HTTPS required */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: Request timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large`: Payload too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: Unsupported media type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_requests`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    /** @description How many attempts are left, and the seconds until there are more: `"login";r=4;t=60` */
+                    RateLimit?: string;
+                    /** @description The limit: so many attempts, and the seconds of the first wait: `"login";q=5;w=60` */
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Internal server error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Service unavailable; `sign_in_busy`: Too many sign-ins at once; `misconfigured`: Service misconfigured */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    verifyEmail: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "token": "Yk0bq1rP2sV3tX4wZ5aB6cD7eF8gH9iJ0kL1mN2oP3Q"
+                 *     }
+                 */
+                "application/json": components["schemas"]["PresentedLink"];
+            };
+        };
+        responses: {
+            /** @description Email verified */
+            200: {
+                headers: {
+                    /** @description How many attempts are left, and the seconds until there are more: `"login";r=4;t=60` */
+                    RateLimit?: string;
+                    /** @description The limit: so many attempts, and the seconds of the first wait: `"login";q=5;w=60` */
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "message": "Email verified"
+                     *     }
+                     */
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `malformed_json`: Malformed JSON; `input_missing`: No input data provided; `validation_failed`: Validation failed; `link_token_invalid`: Link not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `https_required`: HTTPS required */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: Request timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large`: Payload too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: Unsupported media type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_requests`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    /** @description How many attempts are left, and the seconds until there are more: `"login";r=4;t=60` */
+                    RateLimit?: string;
+                    /** @description The limit: so many attempts, and the seconds of the first wait: `"login";q=5;w=60` */
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Internal server error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Service unavailable; `misconfigured`: Service misconfigured */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resendVerification: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /** @example {} */
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description If the address is not verified, a mail is on its way to it */
+            202: {
+                headers: {
+                    /** @description How many attempts are left, and the seconds until there are more: `"login";r=4;t=60` */
+                    RateLimit?: string;
+                    /** @description The limit: so many attempts, and the seconds of the first wait: `"login";q=5;w=60` */
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "message": "If the address is not verified, a mail is on its way to it"
+                     *     }
+                     */
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `malformed_json`: Malformed JSON; `input_missing`: No input data provided; `validation_failed`: Validation failed */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `token_missing`: Token is missing; `authorization_header_malformed`: Invalid authorization header format; `invalid_token`: Token validation failed; `token_expired`: Token validation failed; `invalid_customer`: Invalid customer */
+            401: {
+                headers: {
+                    /** @description The challenge of RFC 6750, with `error` if a token was sent */
+                    "WWW-Authenticate"?: string;
+                    /** @description How many attempts are left, and the seconds until there are more: `"login";r=4;t=60` */
+                    RateLimit?: string;
+                    /** @description The limit: so many attempts, and the seconds of the first wait: `"login";q=5;w=60` */
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `csrf_failed`: Cross-site request refused; `forbidden`: Unauthorized; `session_required`: Session required; `https_required`: HTTPS required */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: Request timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large`: Payload too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: Unsupported media type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_requests`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    /** @description How many attempts are left, and the seconds until there are more: `"login";r=4;t=60` */
+                    RateLimit?: string;
+                    /** @description The limit: so many attempts, and the seconds of the first wait: `"login";q=5;w=60` */
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Internal server error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Service unavailable; `misconfigured`: Service misconfigured */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    undoEmailChange: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "token": "Yk0bq1rP2sV3tX4wZ5aB6cD7eF8gH9iJ0kL1mN2oP3Q"
+                 *     }
+                 */
+                "application/json": components["schemas"]["PresentedLink"];
+            };
+        };
+        responses: {
+            /** @description The former address is back; set a new password */
+            200: {
+                headers: {
+                    /** @description How many attempts are left, and the seconds until there are more: `"login";r=4;t=60` */
+                    RateLimit?: string;
+                    /** @description The limit: so many attempts, and the seconds of the first wait: `"login";q=5;w=60` */
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "message": "The former address is back; set a new password"
+                     *     }
+                     */
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `malformed_json`: Malformed JSON; `input_missing`: No input data provided; `validation_failed`: Validation failed; `link_token_invalid`: Link not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `https_required`: HTTPS required */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: Request timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `former_email_taken`: Former address taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large`: Payload too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: Unsupported media type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_requests`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    /** @description How many attempts are left, and the seconds until there are more: `"login";r=4;t=60` */
+                    RateLimit?: string;
+                    /** @description The limit: so many attempts, and the seconds of the first wait: `"login";q=5;w=60` */
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Internal server error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Service unavailable; `misconfigured`: Service misconfigured */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    disown: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "token": "Yk0bq1rP2sV3tX4wZ5aB6cD7eF8gH9iJ0kL1mN2oP3Q"
+                 *     }
+                 */
+                "application/json": components["schemas"]["PresentedLink"];
+            };
+        };
+        responses: {
+            /** @description You are signed out everywhere; set a new password */
+            200: {
+                headers: {
+                    /** @description How many attempts are left, and the seconds until there are more: `"login";r=4;t=60` */
+                    RateLimit?: string;
+                    /** @description The limit: so many attempts, and the seconds of the first wait: `"login";q=5;w=60` */
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "message": "You are signed out everywhere; set a new password"
+                     *     }
+                     */
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `malformed_json`: Malformed JSON; `input_missing`: No input data provided; `validation_failed`: Validation failed; `link_token_invalid`: Link not valid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `https_required`: HTTPS required */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: Request timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large`: Payload too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: Unsupported media type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_requests`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    /** @description How many attempts are left, and the seconds until there are more: `"login";r=4;t=60` */
+                    RateLimit?: string;
+                    /** @description The limit: so many attempts, and the seconds of the first wait: `"login";q=5;w=60` */
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Internal server error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Service unavailable; `misconfigured`: Service misconfigured */
             503: {
                 headers: {
                     /** @description Seconds to wait */
