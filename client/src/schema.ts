@@ -1771,6 +1771,8 @@ export interface components {
                 email: string;
                 /** Format: date-time */
                 email_verified_at: string | null;
+                /** @description The last one that was, as long as `email` is not */
+                verified_email: string | null;
                 first_name: string;
                 last_name: string;
                 phone_number: string | null;
@@ -1871,6 +1873,22 @@ export interface components {
                 purpose: string;
                 /** @description To which it was sent, as addresses are compared */
                 email: string | null;
+                /** Format: date-time */
+                created_at: string;
+                /** Format: date-time */
+                expires_at: string;
+            }[];
+            /** @description The same, of those that set no password */
+            mail_links: {
+                /** @enum {string} */
+                purpose: "verify" | "undo" | "not_me";
+                /** @description Which the link confirms or brings back */
+                email: string | null;
+                /**
+                 * Format: date-time
+                 * @description Since when the address that followed it is verified
+                 */
+                verified_at: string | null;
                 /** Format: date-time */
                 created_at: string;
                 /** Format: date-time */
@@ -9612,6 +9630,7 @@ export interface operations {
                      *         "status": "active",
                      *         "email": "john@example.com",
                      *         "email_verified_at": null,
+                     *         "verified_email": null,
                      *         "first_name": "John",
                      *         "last_name": "Doe",
                      *         "phone_number": "555-0123",
@@ -9644,6 +9663,7 @@ export interface operations {
                      *       "factors": [],
                      *       "recovery_codes": [],
                      *       "links": [],
+                     *       "mail_links": [],
                      *       "failure_counts": [],
                      *       "tickets": [
                      *         {

@@ -9,6 +9,7 @@ import { auditEvents, auditRepeats } from '../audit/tables.ts'
 import { throttles } from '../limits/tables.ts'
 import { mechanics } from '../mechanics/tables.ts'
 import { factors, recoveryCodes } from '../mfa/tables.ts'
+import { mailLinks } from '../notices/tables.ts'
 import { linkTokens } from '../passwords/tables.ts'
 import type { Database } from '../platform/database.ts'
 import { accountCountries, devices, sessions } from '../sessions/tables.ts'
@@ -21,6 +22,7 @@ export function findOwnProfile(db: Database, id: number) {
       status: accounts.status,
       email: accounts.email,
       emailVerifiedAt: accounts.emailVerifiedAt,
+      verifiedEmail: accounts.verifiedEmail,
       firstName: accounts.firstName,
       lastName: accounts.lastName,
       phoneNumber: accounts.phoneNumber,
@@ -122,6 +124,16 @@ export function listOwnLinks(db: Database, accountId: number) {
     .from(linkTokens)
     .where(eq(linkTokens.accountId, accountId))
     .orderBy(createdAt)
+}
+
+/** Links of mails that do something other than set a password. */
+export function listOwnMailLinks(db: Database, accountId: number) {
+  const { purpose, email, verifiedAt, createdAt, expiresAt } = mailLinks
+  return db
+    .select({ purpose, email, verifiedAt, createdAt, expiresAt })
+    .from(mailLinks)
+    .where(eq(mailLinks.accountId, accountId))
+    .orderBy(mailLinks.number)
 }
 
 /** The keys of an account's counts name itself, its devices and its sessions. */

@@ -5,6 +5,7 @@ import { ACCOUNT_STATUSES } from '../accounts/tables.ts'
 import { API_TOKEN_EXAMPLE, apiTokenSchema } from '../api-tokens/schemas.ts'
 import { auditOutcome } from '../audit/schemas.ts'
 import { FACTOR_METHODS } from '../mfa/tables.ts'
+import { LINK_PURPOSES } from '../notices/tables.ts'
 import { messageSchema } from '../outbox/schemas.ts'
 import { once } from '../platform/once.ts'
 import { TICKET_EXAMPLE, ticketSchema } from '../service-tickets/schemas.ts'
@@ -23,6 +24,7 @@ const sections = {
       status: z.enum(ACCOUNT_STATUSES),
       email: z.string(),
       email_verified_at: time().nullable(),
+      verified_email: text().meta({ description: 'The last one that was, as long as `email` is not' }),
       first_name: z.string(),
       last_name: z.string(),
       phone_number: text(),
@@ -91,6 +93,16 @@ const sections = {
       created_at: time(),
       expires_at: time(),
     }),
+  mailLinks: () =>
+    z.object({
+      purpose: z.enum(LINK_PURPOSES),
+      email: text().meta({ description: 'Which the link confirms or brings back' }),
+      verified_at: time()
+        .nullable()
+        .meta({ description: 'Since when the address that followed it is verified' }),
+      created_at: time(),
+      expires_at: time(),
+    }),
   failureCounts: () =>
     z.object({
       counted_on: z.string().meta({ description: 'The account, or one of its devices or sessions' }),
@@ -133,6 +145,9 @@ export const personalDataSchema = once(() =>
       factors: z.array(sections.factors()).meta({ description: 'Second factors, never their secrets' }),
       recovery_codes: z.array(sections.recoveryCodes()),
       links: z.array(sections.links()).meta({ description: 'One-time links that have not been used' }),
+      mail_links: z
+        .array(sections.mailLinks())
+        .meta({ description: 'The same, of those that set no password' }),
       failure_counts: z
         .array(sections.failureCounts())
         .meta({ description: 'How often in a row a password was wrong' }),
@@ -155,6 +170,7 @@ export const PERSONAL_DATA_EXAMPLE = {
     status: 'active',
     email: 'john@example.com',
     email_verified_at: null,
+    verified_email: null,
     first_name: 'John',
     last_name: 'Doe',
     phone_number: '555-0123',
@@ -170,6 +186,7 @@ export const PERSONAL_DATA_EXAMPLE = {
   factors: [],
   recovery_codes: [],
   links: [],
+  mail_links: [],
   failure_counts: [],
   tickets: [TICKET_EXAMPLE],
   messages: [],

@@ -18,6 +18,7 @@ import {
   listOwnFactors,
   listOwnFailureCounts,
   listOwnLinks,
+  listOwnMailLinks,
   listOwnRecoveryCodes,
   listOwnSessions,
 } from './queries.ts'
@@ -29,6 +30,7 @@ import {
   showOwnFactor,
   showOwnFailureCount,
   showOwnLink,
+  showOwnMailLink,
   showOwnMechanic,
   showOwnProfile,
   showOwnRecoveryCodes,
@@ -125,6 +127,9 @@ const recoveryCodes: Part = (db, { account }) =>
 
 const links: Part = (db, { account }) => whole('links', listOwnLinks(db, account.id), showOwnLink)
 
+const mailLinks: Part = (db, { account }) =>
+  whole('mail_links', listOwnMailLinks(db, account.id), showOwnMailLink)
+
 const failureCounts: Part = (db, { account }) =>
   whole('failure_counts', listOwnFailureCounts(db, account.id), showOwnFailureCount)
 
@@ -167,6 +172,7 @@ export function sectionsOf(db: Database, actor: Actor, throughEventId: string): 
     factors,
     recoveryCodes,
     links,
+    mailLinks,
     failureCounts,
     tickets,
     messages,

@@ -12,6 +12,7 @@ import type {
   listOwnFactors,
   listOwnFailureCounts,
   listOwnLinks,
+  listOwnMailLinks,
   listOwnRecoveryCodes,
   listOwnSessions,
 } from './queries.ts'
@@ -26,6 +27,7 @@ export function showOwnProfile(row: Row<typeof findOwnProfile>): PersonalData['p
   return {
     ...{ id, role, status, email },
     email_verified_at: timeOf(row.emailVerifiedAt),
+    verified_email: row.verifiedEmail,
     first_name: row.firstName,
     last_name: row.lastName,
     phone_number: row.phoneNumber,
@@ -102,6 +104,11 @@ export function showOwnRecoveryCodes(
 export function showOwnLink(row: Row<typeof listOwnLinks>): PersonalData['links'][number] {
   const times = { created_at: isoTime(row.createdAt), expires_at: isoTime(row.expiresAt) }
   return { purpose: row.purpose, email: row.emailCanonical, ...times }
+}
+
+export function showOwnMailLink(row: Row<typeof listOwnMailLinks>): PersonalData['mail_links'][number] {
+  const times = { created_at: isoTime(row.createdAt), expires_at: isoTime(row.expiresAt) }
+  return { purpose: row.purpose, email: row.email, verified_at: timeOf(row.verifiedAt), ...times }
 }
 
 export function showOwnFailureCount(
