@@ -2,6 +2,7 @@
 import { type Ask, send } from '../harness/load.ts'
 import type { ServedWorker } from '../harness/served-worker.ts'
 import type { StorageCalls } from '../worker/counting.ts'
+import { beginGuardedSignIn } from './second-factor.ts'
 import { askForTickets, bearer, makeApiToken, PASSWORD, register, registerAdmin, signIn } from './shop.ts'
 
 export interface CountedRoute {
@@ -59,11 +60,13 @@ async function listSteps(worker: ServedWorker): Promise<Step[]> {
   const marked = await signIn(worker, email)
   await (await worker.kv()).put(`ended-session:${marked.sessionId}`, 'session_ended')
   const own = `/customers/${person.id}`
+  const guarded = 'guarded@shop.test'
   const newcomer = { first_name: 'Nils', last_name: 'Berg', email: 'nils@shop.test', password: PASSWORD }
   return [
     ...readingSteps(askForTickets(worker, person), own, bearer(person), bearer(admin)),
     ...apiTokenSteps({ Authorization: `Bearer ${apiToken}` }),
     ...signInSteps(email),
+    ...guardedSteps(guarded, await beginGuardedSignIn(worker, guarded)),
     {
       route: 'POST /customers/ (register)',
       ask: { path: '/customers/', method: 'POST', body: newcomer },
@@ -93,6 +96,24 @@ async function listSteps(worker: ServedWorker): Promise<Step[]> {
       ask: { path: own, method: 'DELETE', headers: bearer(person) },
       expected: 200,
       isOrdinary: false,
+    },
+  ]
+}
+
+/** A sign-in with a second factor: each half. */
+function guardedSteps(email: string, secondHalf: unknown): Step[] {
+  return [
+    {
+      route: 'POST /customers/login, second factor asked for',
+      ask: { path: '/customers/login', method: 'POST', body: { email, password: PASSWORD } },
+      expected: 401,
+      maxRoundTrips: 2,
+    },
+    {
+      route: 'POST /auth/mfa/verify, code of an app',
+      ask: { path: '/auth/mfa/verify', method: 'POST', body: secondHalf },
+      expected: 200,
+      maxRoundTrips: 2,
     },
   ]
 }
