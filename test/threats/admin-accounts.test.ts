@@ -336,3 +336,35 @@ describe('S88, S89: everybody else', () => {
     expect((await sql('SELECT * FROM accounts ORDER BY id')).results).toEqual(before)
   })
 })
+
+describe('S93: an admin and other people’s passwords', () => {
+  it('S93: none is set, taken along at an invitation, or shown; the person alone sets it, by a link', async () => {
+    const [boss, john] = [await admin(), await customer()]
+    const hashOf = async (id: number) =>
+      (await sql('SELECT password_hash AS hash FROM accounts WHERE id = ?', id)).results[0]?.['hash']
+    const before = await hashOf(john.id)
+    const password = 'chosen-by-somebody-else-1'
+    const tried = [
+      await boss.patch(`/admin/accounts/${john.id}`, { password }),
+      await boss.patch(`/admin/accounts/${john.id}`, { status: 'active', password_hash: before }),
+      await boss.put(`/customers/${john.id}`, { password }),
+      await boss.post('/admin/accounts', { email: uniqueEmail(), role: 'mechanic', password }),
+    ]
+    expect(tried.map(({ status }) => status)).toEqual([400, 400, 403, 400])
+    expect(await hashOf(john.id)).toBe(before)
+    const invited = await boss.post('/admin/accounts', { email: uniqueEmail(), role: 'mechanic' })
+    expect([invited.status, await hashOf(invited.body.id)]).toEqual([201, null])
+    const shown = await boss.get(`/admin/accounts/${john.id}`)
+    for (const { text } of [shown, invited]) expect(text).not.toMatch(/pbkdf2|token|hash/i)
+  })
+
+  it('S93: what an admin does to somebody stands in the log under both', async () => {
+    const [boss, john] = [await admin(), await customer()]
+    await boss.patch(`/admin/accounts/${john.id}`, { status: 'suspended' })
+    const { results } = await sql(
+      "SELECT actor_id, subject_id FROM audit_events WHERE event = 'account.status_changed' AND subject_id = ?",
+      john.id,
+    )
+    expect(results).toEqual([{ actor_id: boss.id, subject_id: john.id }])
+  })
+})
