@@ -39,7 +39,7 @@ export function stepOf(now: number): number {
 
 /**
  * The step that a code is of, among those that count now and come after the last one used; undefined if there is
- * none. The work is the same whichever it is.
+ * none. Of two with the same code it is the later one: spending that spends both. The work is the same whichever it is.
  */
 export async function findTotpStep(
   secret: Uint8Array<ArrayBuffer>,
@@ -51,7 +51,7 @@ export async function findTotpStep(
   let found: number | undefined
   for (let step = stepOf(now) - STEPS_ASIDE; step <= stepOf(now) + STEPS_ASIDE; step++) {
     const isRight = equalInConstantTime(given, utf8(await makeHotp(secret, step)))
-    if (isRight && step > (lastStep ?? -1)) found ??= step
+    if (isRight && step > (lastStep ?? -1)) found = step
   }
   return found
 }

@@ -53,6 +53,16 @@ describe('S58: the window', () => {
     expect(await findTotpStep(SEED, await codeAt(0), now, last)).toBeUndefined()
     expect(await findTotpStep(SEED, await codeAt(1), now, last)).toBe(last + 1)
   })
+
+  it('S57: ends with the last of two neighbours that have the same code, so that it is no code twice', async () => {
+    const [step, code] = [37_079_356, '186519']
+    expect([await makeHotp(SEED, step), await makeHotp(SEED, step + 1)]).toEqual([code, code])
+    for (const time of [step * 30, (step + 1) * 30]) {
+      const used = await findTotpStep(SEED, code, time, null)
+      expect(used).toBe(step + 1)
+      expect(await findTotpStep(SEED, code, time, used ?? null)).toBeUndefined()
+    }
+  })
 })
 
 describe('base32', () => {
