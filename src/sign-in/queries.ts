@@ -89,10 +89,10 @@ function chooseEmailKey(emailKeys: readonly string[]): SQL {
   return sql`coalesce((${counted}), ${emailKeys.at(-1)})`
 }
 
-/** Forgets the tokens of a device whose throttle has reached a count. */
+/** Forgets the tokens of a device whose throttle has reached a count; whoever makes it known anew has to ask for trust anew. */
 export function forgetDeviceTokens(db: Database, deviceId: string, throttleKey: string, failures: number) {
   return db
     .update(devices)
-    .set({ tokenHash: null, previousTokenHash: null })
+    .set({ tokenHash: null, previousTokenHash: null, trustedUntil: null })
     .where(sql`${devices.id} = ${deviceId} AND ${hasFailures(throttleKey, '>=', failures)}`)
 }

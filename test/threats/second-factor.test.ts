@@ -306,6 +306,25 @@ describe('what happens meanwhile', () => {
     expect(answer.body.code).toBe('mfa_required')
   })
 
+  it('trust goes with the last of twenty wrong passwords on the device, and a sign-in that began before brings none back', async () => {
+    const john = await signInWithCode(await guarded())
+    const on = (deviceToken: string) => ({ 'Device-Token': deviceToken })
+    const [before, trusting] = [
+      await challengeOf(john, anonymous(), on(john.deviceToken ?? '')),
+      await challengeOf(john, anonymous(), on(john.deviceToken ?? '')),
+    ]
+    const { body } = await verify(trusting, codeOf(john.secret), { trust_device: true })
+    nextStep()
+    const wrong = { email: john.email, password: 'wrong-wrench-41-nm' }
+    for (const _ of TWENTY) await anonymous().post('/auth/login', wrong, on(body.device_token))
+    expect((await john.get('/auth/mfa/trusted-devices')).body.items).toEqual([])
+    const completed = await verify(before, codeOf(john.secret))
+    expect(completed.status).toBe(200)
+    const login = { email: john.email, password: PASSWORD }
+    const next = await anonymous().post('/auth/login', login, on(completed.body.device_token))
+    expect(next.body.code).toBe('mfa_required')
+  })
+
   it.each([
     ['the password is changed', 'UPDATE accounts SET password_changed_at = 1 WHERE id = ?'],
     ['the password is taken away', 'UPDATE accounts SET password_hash = NULL WHERE id = ?'],
