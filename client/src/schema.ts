@@ -1801,7 +1801,7 @@ export interface components {
                 /** Format: date-time */
                 created_at: string;
                 /** Format: date-time */
-                authenticated_at: string;
+                authenticated_at: string | null;
                 /** Format: date-time */
                 expires_at: string;
                 /** @description How often */

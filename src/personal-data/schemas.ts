@@ -47,7 +47,7 @@ const sections = {
       id: z.string(),
       current: z.boolean(),
       created_at: time(),
-      authenticated_at: time(),
+      authenticated_at: time().nullable(),
       expires_at: time(),
       refreshed: z.int().meta({ description: 'How often' }),
       refreshed_at: time().nullable(),

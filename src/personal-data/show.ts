@@ -56,7 +56,7 @@ export function showOwnSession(
     id: row.id,
     current: row.id === currentId,
     created_at: isoTime(row.createdAt),
-    authenticated_at: isoTime(row.authenticatedAt),
+    authenticated_at: row.authenticatedAt === 0 ? null : isoTime(row.authenticatedAt),
     expires_at: isoTime(row.expiresAt),
     refreshed: row.refreshCounter,
     refreshed_at: timeOf(row.rotatedAt),

@@ -2,7 +2,7 @@
 import { exports } from 'cloudflare:workers'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { PAGE_ROWS } from '../../src/personal-data/sections.ts'
-import { enrol, type Guarded } from '../support/authenticator.ts'
+import { enrol, type Guarded, signInWithCode } from '../support/authenticator.ts'
 import {
   type Answer,
   admin,
@@ -626,6 +626,19 @@ describe('a stolen token', () => {
     expect(headers.get('www-authenticate')).toContain('insufficient_user_authentication')
     expect((await john.post('/auth/step-up', { password: john.password })).status).toBe(200)
     expect((await john.get(EXPORT)).status).toBe(200)
+  })
+})
+
+describe('a session of a trusted device', () => {
+  it('says that no code was proved in it, and exports nothing', async () => {
+    const person = await signInWithCode(await enrol(await customer()), true)
+    const { email, password, deviceToken = '' } = person
+    const headers = { 'Device-Token': deviceToken }
+    const trusted = await anonymous().post('/auth/login', { email, password }, headers)
+    const { body } = await person.get(EXPORT)
+    const session = body.sessions.find((one: { methods: string[] }) => one.methods.includes('trusted_device'))
+    expect(session.authenticated_at).toBeNull()
+    expect((await caller(trusted.body.token).get(EXPORT)).body.code).toBe('reauthentication_required')
   })
 })
 
