@@ -7,7 +7,7 @@ import type { RequestScope } from '../platform/request-scope.ts'
 import { markEnded } from '../sessions/blacklist.ts'
 import type { Actor } from '../sessions/guard.ts'
 import { deleteSessionsOf, isLiveSession } from '../sessions/queries.ts'
-import { requireRecentSignIn, whyRefused } from '../sign-in/freshness.ts'
+import { requireRecentSignIn, requireStillThere } from '../sign-in/freshness.ts'
 import type { AccountRow } from './queries.ts'
 
 /**
@@ -36,7 +36,6 @@ export async function resetFactors(scope: RequestScope, actor: Actor, target: Ac
     ]),
   )
   scope.waitUntil(markEnded(kv, rest[0], 'session_ended', facts.now))
-  const refused = removed.length === 0 ? await whyRefused(scope, actor) : undefined
-  if (refused?.code === 'invalid_token') throw refused
+  if (removed.length === 0) await requireStillThere(scope, actor)
   return removed.length
 }

@@ -12,7 +12,7 @@ import { markEnded } from '../sessions/blacklist.ts'
 import { distrustDevicesOf } from '../sessions/device-queries.ts'
 import type { Actor } from '../sessions/guard.ts'
 import { deleteSessionsOf, isLiveSession, updateAuthenticatedAt } from '../sessions/queries.ts'
-import { requireFreshness } from '../sign-in/freshness.ts'
+import { requireFreshness, requireStillThere } from '../sign-in/freshness.ts'
 import { beginFactorAttempt, clearWrongCodes, factorSubject, recordWrongCode } from './budget.ts'
 import { deleteChallengesOf } from './challenge-queries.ts'
 import { type CodeFailure, findStep } from './code.ts'
@@ -63,7 +63,7 @@ export async function offerTotp(
  * Makes the offered factor count, in the place of the one before, and gives the new recovery codes. Every other session
  * ends: it was opened without this factor.
  * @throws Problem `session_required`, `reauthentication_required`, `factor_not_found`, `factor_code_invalid`,
- *   `too_many_requests`, `unavailable`
+ *   `too_many_requests`, `invalid_token` (the session ended meanwhile), `unavailable`
  */
 export async function confirmTotp(scope: RequestScope, actor: Actor, code: string): Promise<string[]> {
   await requireFreshness(scope, actor, undefined)
@@ -89,7 +89,10 @@ export async function confirmTotp(scope: RequestScope, actor: Actor, code: strin
   const isConfirmed = await writeConfirmation(scope, actor, offer, found.step, codes, (isWritten) =>
     clearWrongCodes(scope, place, accountId, isWritten),
   )
-  if (!isConfirmed) return fail('code_used')
+  if (!isConfirmed) {
+    await requireStillThere(scope, actor)
+    return fail('code_used')
+  }
   announceSuccess(scope, place)
   return codes
 }

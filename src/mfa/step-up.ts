@@ -7,13 +7,14 @@ import { Problem } from '../platform/problem.ts'
 import type { RequestScope } from '../platform/request-scope.ts'
 import type { Actor } from '../sessions/guard.ts'
 import { isLiveSession, updateAuthenticatedAt } from '../sessions/queries.ts'
+import { requireStillThere } from '../sign-in/freshness.ts'
 import { beginFactorAttempt, clearWrongCodes, factorSubject, recordWrongCode } from './budget.ts'
 import { type CodeFailure, judgeCode, type PresentedCode, readCodeEvidence } from './code.ts'
 
 /**
  * Checks the code and makes this session, no other, as fresh as a new sign-in. Gives the time until which it counts,
  * in unix seconds. The caller passes the rings before.
- * @throws Problem `factor_code_invalid`, `too_many_requests`, `unavailable`
+ * @throws Problem `factor_code_invalid`, `too_many_requests`, `invalid_token` (the session ended meanwhile), `unavailable`
  */
 export async function stepUpWithFactor(
   scope: RequestScope,
@@ -53,7 +54,10 @@ export async function stepUpWithFactor(
       ...clearWrongCodes(scope, place, accountId, isRecorded(event)),
     ]),
   )
-  if (fresh.length === 0) return fail('code_used')
+  if (fresh.length === 0) {
+    await requireStillThere(scope, actor)
+    return fail('code_used')
+  }
   announceSuccess(scope, place)
   return facts.now + settings.freshAuthSeconds
 }

@@ -94,6 +94,15 @@ export async function whyRefused(scope: RequestScope, actor: Actor): Promise<Pro
     : new Problem('invalid_token', { reason: 'ended during the request' })
 }
 
+/**
+ * For a change that did not hold and had another reason than freshness: whether it was that its session has ended.
+ * @throws Problem `invalid_token`, `unavailable`
+ */
+export async function requireStillThere(scope: RequestScope, actor: Actor): Promise<void> {
+  const refused = await whyRefused(scope, actor)
+  if (refused.code === 'invalid_token') throw refused
+}
+
 const STEP_UP_WITH_FACTOR = 'Confirm a code of your second factor at /auth/step-up'
 
 /**

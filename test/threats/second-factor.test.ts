@@ -345,6 +345,25 @@ describe('what happens meanwhile', () => {
     }
   })
 
+  it.each(['step-up', 'confirmation'])(
+    'a session that ends during a %s is told so, not that the code is wrong',
+    async (what) => {
+      const john = what === 'step-up' ? await guarded() : await customer()
+      const offered = what === 'step-up' ? undefined : (await john.post('/auth/mfa/totp')).body.secret
+      const code = codeOf(offered ?? (john as Guarded).secret)
+      beforeRoundTrip(3, () => sql('DELETE FROM sessions WHERE account_id = ?', john.id))
+      const answer = offered
+        ? await john.post('/auth/mfa/totp/confirm', { code })
+        : await john.post('/auth/step-up', { method: 'totp', code })
+      expect([answer.status, answer.body.code]).toEqual([401, 'invalid_token'])
+      const failed = await sql(
+        "SELECT id FROM audit_events WHERE event = 'factor.check_failed' AND subject_id = ?",
+        john.id,
+      )
+      expect(failed).toEqual([])
+    },
+  )
+
   it('S53: a password that was enough when it was checked is not if a factor came meanwhile', async () => {
     const john = await customer()
     const { secret } = (await john.post('/auth/mfa/totp')).body
