@@ -382,6 +382,40 @@ describe('what happens meanwhile', () => {
   })
 })
 
+describe('what is not used up', () => {
+  it.each([1, 2])('S103: code and mfa_token, when the database fails at round trip %s', async (trip) => {
+    const john = await guarded()
+    for (const method of ['totp', 'recovery_code']) {
+      const code = method === 'totp' ? codeOf(john.secret) : (john.recoveryCodes[0] ?? '')
+      const before = await sessionsOf(john)
+      const mfaToken = await challengeOf(john)
+      beforeRoundTrip(trip, () => {
+        throw new Error('D1_ERROR: Network connection lost')
+      })
+      expect([method, (await verify(mfaToken, code, { method })).status]).toEqual([method, 503])
+      expect([await sessionsOf(john), await failuresOf(john)]).toEqual([before, 0])
+      expect([method, (await verify(mfaToken, code, { method })).status]).toEqual([method, 200])
+    }
+  })
+
+  it('S64: the other code, when two right ones meet at one mfa_token', async () => {
+    const john = await guarded()
+    const mfaToken = await challengeOf(john)
+    const [recoveryCode = ''] = john.recoveryCodes
+    const answers = await Promise.all([
+      verify(mfaToken, codeOf(john.secret)),
+      verify(mfaToken, recoveryCode, { method: 'recovery_code' }),
+    ])
+    expect(succeeded(answers)).toHaveLength(1)
+    const [byApp] = answers
+    const other =
+      byApp?.status === 200
+        ? verify(await challengeOf(john), recoveryCode, { method: 'recovery_code' })
+        : verify(await challengeOf(john), codeOf(john.secret))
+    expect((await other).status).toBe(200)
+  })
+})
+
 describe('S60: at rest', () => {
   it('S60: neither secret nor code nor token is in any table, in KV or in the log', async () => {
     const john = await guarded()
