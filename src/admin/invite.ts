@@ -12,10 +12,10 @@ import { base64url } from '../crypto/encoding.ts'
 import { randomBytes } from '../crypto/random.ts'
 import { admit, beginAttempt, NOBODY, takePlace } from '../limits/attempt.ts'
 import { passRings } from '../limits/ring.ts'
-import { insertOutboxMessage } from '../outbox/queries.ts'
+import { insertOutboxMessage, withdrawLinkMails } from '../outbox/queries.ts'
 import { sealMail } from '../outbox/seal.ts'
 import { sendSoon } from '../outbox/send.ts'
-import { consumeLinkTokens, insertLinkToken } from '../passwords/queries.ts'
+import { consumeLinkTokens, insertLinkToken, PASSWORD_LINKS } from '../passwords/queries.ts'
 import { answered, previousChangedOne } from '../platform/database.ts'
 import { Problem } from '../platform/problem.ts'
 import type { RequestScope } from '../platform/request-scope.ts'
@@ -176,6 +176,7 @@ async function writeInvitation(
       change,
       insertAuditEvent(db, event, previousChangedOne),
       consumeLinkTokens(db, invited.id, held),
+      withdrawLinkMails(db, invited.id, PASSWORD_LINKS, facts.now, held),
       insertLinkToken(db, link, held),
       insertOutboxMessage(db, mail, held),
       ...(tie?.statements(held) ?? []),

@@ -6,6 +6,7 @@ import { and, sql } from 'drizzle-orm'
 import type { BatchItem } from 'drizzle-orm/batch'
 import type { AuditFacts } from '../audit/events.ts'
 import { insertAuditEvent, isRecorded, type SignedAuditEvent, signAuditEvent } from '../audit/queries.ts'
+import { withdrawOrphanedLinkMails } from '../outbox/queries.ts'
 import { answered, previousChangedOne, previousChangedSome } from '../platform/database.ts'
 import { Problem } from '../platform/problem.ts'
 import type { RequestScope } from '../platform/request-scope.ts'
@@ -123,6 +124,7 @@ export async function removeAccount(scope: RequestScope, actor: Actor, target: A
       findObstacle(db, target.id),
       deleteAccount(db, target.id, target.role, isLiveSession(actor.session.id, facts.now)),
       insertAuditEvent(db, event, previousChangedOne),
+      withdrawOrphanedLinkMails(db, facts.now),
     ]),
   )
   if (deleted.length === 1) {

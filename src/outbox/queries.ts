@@ -1,9 +1,9 @@
 /** The rows of the outbox. Sending one begins with `leaseMessage`: of many at once, one gets it. */
-import { and, desc, eq, inArray, lt, lte, type SQL, sql } from 'drizzle-orm'
+import { and, desc, eq, inArray, isNull, lt, lte, type SQL, sql } from 'drizzle-orm'
 import type { Database } from '../platform/database.ts'
 import type { SealedMessage } from './seal.ts'
 import { type Channel, outboxMessages } from './tables.ts'
-import type { Template } from './templates.ts'
+import { LINK_TEMPLATES, type LinkTemplate, type Template } from './templates.ts'
 
 /** Inserts a message if a condition holds at this place of the batch. */
 export function insertOutboxMessage(db: Database, message: SealedMessage, when: SQL = sql`true`) {
@@ -102,6 +102,54 @@ export function listHopelessMessages(db: Database, maxAttempts: number, now: num
       ),
     )
     .limit(limit)
+}
+
+/** By then the first attempt has begun, unless nothing can be sent; a mail that is about to leave is left alone. */
+const FIRST_ATTEMPT_SECONDS = 60
+
+/**
+ * Ends the waiting of an account's mails under a condition, because their links have stopped counting: whoever opened the
+ * mail that arrives last would find a dead link. They count as expired, so nobody sends them again.
+ */
+export function withdrawLinkMails(
+  db: Database,
+  accountId: number,
+  templates: readonly LinkTemplate[],
+  now: number,
+  when: SQL,
+) {
+  const { accountId: owner, template, status, attempts, leasedUntil, createdAt } = outboxMessages
+  return db
+    .update(outboxMessages)
+    .set(withdrawn(now))
+    .where(
+      and(
+        eq(owner, accountId),
+        inArray(template, templates),
+        sql`${status} <> 'sent' AND ${leasedUntil} <= ${now}
+          AND (${attempts} > 0 OR ${createdAt} <= ${now - FIRST_ATTEMPT_SECONDS})`,
+        when,
+      ),
+    )
+}
+
+/** Withdraws the mails whose links have gone with their account; say it behind the deletion. */
+export function withdrawOrphanedLinkMails(db: Database, now: number) {
+  const { accountId, template, status, leasedUntil } = outboxMessages
+  return db
+    .update(outboxMessages)
+    .set(withdrawn(now))
+    .where(
+      and(
+        isNull(accountId),
+        inArray(template, LINK_TEMPLATES),
+        sql`${status} <> 'sent' AND ${leasedUntil} <= ${now}`,
+      ),
+    )
+}
+
+function withdrawn(now: number) {
+  return { status: 'failed', sealed: null, keyId: null, expiresAt: now } as const
 }
 
 /** Wipes what messages say that have expired, whether or not they have been given up yet. */

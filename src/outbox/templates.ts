@@ -43,6 +43,10 @@ export type MailTemplate = keyof MailValues
 export type SmsTemplate = keyof SmsValues
 export type Template = MailTemplate | SmsTemplate
 
+/** Whose mails are worth nothing without the link in them, and so without the account that it is for. */
+export const LINK_TEMPLATES = ['invite', 'verify', 'reset'] as const satisfies readonly MailTemplate[]
+export type LinkTemplate = (typeof LINK_TEMPLATES)[number]
+
 const MINUTE_SECONDS = 60
 const HOUR_SECONDS = 3_600
 const DAY_SECONDS = 86_400

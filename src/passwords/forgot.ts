@@ -9,7 +9,7 @@ import { base64url } from '../crypto/encoding.ts'
 import { randomBytes } from '../crypto/random.ts'
 import { admit, beginAttempt, NOBODY, takePlace } from '../limits/attempt.ts'
 import { NO_ACCOUNT } from '../notices/link-mail.ts'
-import { hasFewMessages, insertOutboxMessage } from '../outbox/queries.ts'
+import { hasFewMessages, insertOutboxMessage, withdrawLinkMails } from '../outbox/queries.ts'
 import { sealMail } from '../outbox/seal.ts'
 import { sendSoon } from '../outbox/send.ts'
 import { answered } from '../platform/database.ts'
@@ -67,6 +67,7 @@ export async function requestReset(scope: RequestScope, email: string): Promise<
       insertAuditEvent(db, event, isAsked),
       // Anybody may ask for this: an invitation stays what it was.
       consumeLinkTokens(db, id, isHeld, 'password_reset'),
+      withdrawLinkMails(db, id, ['reset'], facts.now, isHeld),
       insertLinkToken(db, link, isHeld),
       insertOutboxMessage(db, mail, isHeld),
     ]),

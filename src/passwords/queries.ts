@@ -87,6 +87,9 @@ export function updatePassword(
     .returning({ id: accounts.id })
 }
 
+/** The mails with links that `consumeLinkTokens` ends. */
+export const PASSWORD_LINKS = ['invite', 'reset'] as const
+
 /** Uses up a token: every link token of the account goes, for only the newest one counts; or those for one purpose. */
 export function consumeLinkTokens(
   db: Database,

@@ -12,6 +12,7 @@ import {
 } from '../limits/attempt.ts'
 import { deleteAttempt, deleteThrottlesOf } from '../limits/queries.ts'
 import { prepareNotice } from '../notices/notice.ts'
+import { withdrawLinkMails } from '../outbox/queries.ts'
 import { answered } from '../platform/database.ts'
 import { Problem } from '../platform/problem.ts'
 import type { RequestScope } from '../platform/request-scope.ts'
@@ -19,7 +20,13 @@ import { markEnded } from '../sessions/blacklist.ts'
 import { deleteSessionsOf } from '../sessions/queries.ts'
 import { hashNewPassword } from './check.ts'
 import { findPasswordFaults } from './policy.ts'
-import { consumeLinkTokens, findLinkTokenAccount, isLiveLinkToken, updatePassword } from './queries.ts'
+import {
+  consumeLinkTokens,
+  findLinkTokenAccount,
+  isLiveLinkToken,
+  PASSWORD_LINKS,
+  updatePassword,
+} from './queries.ts'
 
 /**
  * Sets the password that the link's account will sign in with.
@@ -67,6 +74,7 @@ export async function resetPassword(scope: RequestScope, token: string, password
       deleteThrottlesOf(db, account.id, isLive),
       deleteAttempt(db, attempt.id, isLive),
       ...(notice?.insert(isLive) ?? []),
+      withdrawLinkMails(db, account.id, PASSWORD_LINKS, facts.now, isLive),
       consumeLinkTokens(db, account.id, isLive),
     ]),
   )

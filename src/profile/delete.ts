@@ -4,7 +4,7 @@ import { contactOf } from '../accounts/address-queries.ts'
 import { deleteCustomer, type Profile } from '../accounts/queries.ts'
 import { insertAuditEvent, isRecorded, signAuditEvent } from '../audit/queries.ts'
 import { passRings } from '../limits/ring.ts'
-import { insertOutboxMessage } from '../outbox/queries.ts'
+import { insertOutboxMessage, withdrawOrphanedLinkMails } from '../outbox/queries.ts'
 import { sealMail } from '../outbox/seal.ts'
 import { sendSoon } from '../outbox/send.ts'
 import { answered, previousChangedOne } from '../platform/database.ts'
@@ -51,6 +51,7 @@ export async function deleteAccount(
       insertAuditEvent(db, event, previousChangedOne),
       insertOutboxMessage(db, confirmation, isRecorded(event)),
       ...cleared,
+      withdrawOrphanedLinkMails(db, facts.now),
     ]),
   )
   announce()

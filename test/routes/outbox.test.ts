@@ -14,11 +14,12 @@ import {
   anonymous,
   customer,
   mechanic,
+  PASSWORD,
   type Person,
   uniqueEmail,
 } from '../support/client.ts'
 import { runCron } from '../support/cron.ts'
-import { mailProvider, mails, mailsTo, mailTo, tokenIn } from '../support/mail-provider.ts'
+import { mailProvider, mails, mailsTo, mailTo, tokenIn, unsentMessageOf } from '../support/mail-provider.ts'
 import { beforeRoundTrip, d1, logLines, passTime } from '../support/production-limits.ts'
 import { withSettings } from '../support/settings.ts'
 import { testEnv } from '../support/test-env.ts'
@@ -63,6 +64,9 @@ async function rowsOf(person: Person, template = 'reset'): Promise<Row[]> {
     .all<Row>()
   return results
 }
+
+const rowOf = (id: string) =>
+  testEnv.DB.prepare('SELECT * FROM outbox_messages WHERE id = ?').bind(id).first()
 
 async function settled(person: Person, count = 1): Promise<Row> {
   for (let look = 0; look < 200; look++) {
@@ -150,20 +154,82 @@ describe('a message', () => {
     expect(mailsTo(to)).toHaveLength(1)
   })
 
-  it('outlives its account', async () => {
+  it('that tells of something outlives its account', async () => {
+    const person = await customer()
+    const { keys, db } = await courier()
+    const scope = { keys, facts: { now: now() } as never }
+    const mail = await sealMail(scope, {
+      to: person.email,
+      accountId: person.id,
+      template: 'password_changed',
+      values: { token: 'x', at: '2026-01-15T10:00:00.000Z', country: '' },
+    })
+    await insertOutboxMessage(db, mail)
+    expect((await person.delete(`/customers/${person.id}`)).status).toBe(200)
+    expect(await rowOf(mail.id)).toMatchObject({ account_id: null, status: 'queued' })
+    await runCron()
+    expect(mailsTo(person.email, /^Your password/)).toHaveLength(1)
+  })
+})
+
+describe('a mail whose link has died while it waited', () => {
+  const waiting = async (person: { readonly id: number }) => {
+    const id = await unsentMessageOf(person.id)
+    mailProvider.mood = 'up'
+    return id
+  }
+  const isWithdrawn = async (id: string, email: string, sent: number, subject?: RegExp) => {
+    expect(await rowOf(id)).toMatchObject({ status: 'failed', sealed: null, key_id: null })
+    expect((await boss.post(`/admin/outbox/${id}/resend`)).body.code).toBe('message_not_resendable')
+    passTime(61)
+    await runCron()
+    expect(mailsTo(email, subject)).toHaveLength(sent)
+    // Nobody need look into it.
+    expect((await eventsOf(id)).map(({ event }) => event)).toEqual([])
+  }
+
+  it('is not sent after the newer one that a further request made', async () => {
     const person = await customer()
     mailProvider.mood = 'down'
     await forget(person.email)
-    const { id } = await settled(person)
+    const id = await waiting(person)
+    await forget(person.email)
+    await mailTo(person.email)
+    await isWithdrawn(id, person.email, 1)
+  })
+
+  it('is not sent after another invitation, nor when the invitation has been accepted by another way', async () => {
+    const email = uniqueEmail('invited')
+    const invite = () => boss.post('/admin/accounts', { email, role: 'mechanic' })
+    mailProvider.mood = 'down'
+    const { body: invited } = await invite()
+    const first = await waiting(invited)
+    mailProvider.mood = 'down'
+    await invite()
+    const second = await unsentMessageOf(invited.id)
     mailProvider.mood = 'up'
-    expect((await person.delete(`/customers/${person.id}`)).status).toBe(200)
-    const row = await testEnv.DB.prepare('SELECT account_id, status FROM outbox_messages WHERE id = ?')
-      .bind(id)
-      .first()
-    expect(row).toEqual({ account_id: null, status: 'queued' })
-    passTime(61)
-    await runCron()
-    expect(mailsTo(person.email, /^Choose/)).toHaveLength(1)
+    expect(second).not.toBe(first)
+    expect((await rowOf(first))?.['status']).toBe('failed')
+    await forget(email)
+    const token = tokenIn(await mailTo(email))
+    const accepted = await anonymous().post('/auth/password/reset', { token, password: PASSWORD })
+    expect(accepted.status).toBe(200)
+    await mailTo(email, 2)
+    await isWithdrawn(second, email, 2)
+  })
+
+  it('is not sent to who has been deleted, by an admin or in person', async () => {
+    const john = await customer()
+    const email = uniqueEmail('mistaken')
+    mailProvider.mood = 'down'
+    await forget(john.email)
+    const invited = (await boss.post('/admin/accounts', { email, role: 'admin' })).body
+    const [reset, invitation] = [await unsentMessageOf(john.id), await unsentMessageOf(invited.id)]
+    mailProvider.mood = 'up'
+    expect((await john.delete(`/customers/${john.id}`)).status).toBe(200)
+    expect((await boss.delete(`/admin/accounts/${invited.id}`)).status).toBe(200)
+    await isWithdrawn(reset, john.email, 0, /^Choose/)
+    await isWithdrawn(invitation, email, 0, /^You are invited/)
   })
 })
 
