@@ -62,7 +62,7 @@ async function tieTo(scope: RequestScope, actor: Actor, person: Person, id: numb
   const { db, facts } = scope
   const tied = await sign(scope, actor, person, 'mechanic.tied', id)
   return {
-    condition: isUntied(id),
+    condition: isUntied(id, person.id),
     statements: (when) => [
       tieMechanic(db, id, person.id, facts.now, when),
       insertAuditEvent(db, tied, previousChangedOne),

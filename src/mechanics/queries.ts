@@ -89,9 +89,10 @@ export function findTie(db: Database, by: { readonly id: number } | { readonly e
     .where('id' in by ? eq(mechanics.id, by.id) : eq(mechanics.emailCanonical, by.emailCanonical))
 }
 
-/** The mechanic exists and has no account. */
-export function isUntied(id: number): SQL {
-  return sql`EXISTS (SELECT 1 FROM ${mechanics} AS untied WHERE untied.id = ${id} AND untied.account_id IS NULL)`
+/** The mechanic exists and has no account, and the account no other mechanic. */
+export function isUntied(id: number, accountId: number): SQL {
+  return sql`(EXISTS (SELECT 1 FROM ${mechanics} AS untied WHERE untied.id = ${id} AND untied.account_id IS NULL)
+    AND NOT EXISTS (SELECT 1 FROM ${mechanics} AS held WHERE held.account_id = ${accountId}))`
 }
 
 /** Deletes a mechanic who has no account; the tickets lose only the assignment. */

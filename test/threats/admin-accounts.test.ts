@@ -257,6 +257,25 @@ describe('invitations', () => {
     expect(await count('outbox_messages', 'account_id = ?', won[0]?.body.id)).toBe(1)
   })
 
+  it('of one person as two mechanics at once tie one of them, and break nothing', async () => {
+    const boss = await admin()
+    const email = uniqueEmail('two')
+    // Made by the operator while another account had the mechanic of this address.
+    const account = await insertAccount(email, { role: 'mechanic' })
+    const [one, other] = await Promise.all(
+      ['one', 'other'].map(
+        async (name) => (await boss.post('/mechanics', { name, email: uniqueEmail() })).body.id,
+      ),
+    )
+    beforeRoundTrip(4, () => sql('UPDATE mechanics SET account_id = ? WHERE id = ?', account, other))
+    const answer = await boss.post('/admin/accounts', { email, role: 'mechanic', mechanic_id: one })
+    expect([...told(answer), await count('mechanics', 'account_id = ?', account)]).toEqual([
+      409,
+      'mechanic_tied',
+      1,
+    ])
+  })
+
   it('and registrations of one address: one of them gets it', async () => {
     const boss = await admin()
     for (let round = 0; round < 3; round++) {
