@@ -333,6 +333,25 @@ describe('S88: role and operation', () => {
     expect((await verify(mfaToken, codeOf(pending.secret))).body.code).toBe('mfa_token_invalid')
   })
 
+  it('S92: a program with every scope is refused all that is documented to need a session', async () => {
+    const all = await program(boss, ...(await boss.get('/auth/me')).body.permissions)
+    // These need one for what they change of credentials alone.
+    const sometimes = ['PATCH /auth/me', 'PUT /customers/{id}']
+    const needing = operationsOf(await readDocument())
+      .filter(({ description }) =>
+        JSON.stringify(description.responses['403'] ?? {}).includes('session_required'),
+      )
+      .map(({ method, path }) => `${method} ${path}`)
+    expect(needing.length).toBeGreaterThan(20)
+    for (const operation of needing.filter((one) => !sometimes.includes(one))) {
+      const [method = '', pattern = ''] = operation.split(' ')
+      const path = pathOf(pattern, pattern.startsWith('/auth/') ? 'none' : idOf(pattern))
+      const call = all[method.toLowerCase() as 'post' | 'put' | 'patch' | 'delete']
+      const { status, body } = await (method === 'GET' ? all.get(path) : call(path, {}))
+      expect([operation, status, body.code]).toEqual([operation, 403, 'session_required'])
+    }
+  })
+
   it('S99: what is for one person is never stored on the way', async () => {
     for (const operation of operations.filter((one) => MATRIX[one]?.[0] === 401)) {
       const answer = await callAs('admin', operation)
