@@ -43,10 +43,12 @@ function readCommandLine() {
 
 type CommandLine = ReturnType<typeof readCommandLine>
 
-/** Names and ids of the old file are whatever somebody put there: nothing of it steers a terminal. */
-const plain = (said: string) => said.replace(/[^\P{Cc}\n]/gu, '?')
+/** Names and ids of the old file are whatever somebody put there: nothing of it steers a terminal, or turns the text around. */
+const plain = (said: string) => said.replace(/[^\P{C}\n]/gu, '?')
 
-const print = (lines: readonly string[]) => void process.stdout.write(`${plain(lines.join('\n'))}\n`)
+/** Nor does it begin a line of its own, which would be read as one of ours. */
+const print = (lines: readonly string[]) =>
+  void process.stdout.write(lines.map((line) => `${plain(line.replaceAll('\n', '?'))}\n`).join(''))
 
 async function openDatabase(options: CommandLine): Promise<Database> {
   if (options.remote) return 'remote'

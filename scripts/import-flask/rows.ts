@@ -73,11 +73,11 @@ export function mapCustomer(row: OldRow): Mapped<Customer> {
   const firstName = needText(faults, row, 'first_name', nameField)
   const lastName = needText(faults, row, 'last_name', nameField)
   const email = needEmail(faults, row)
-  const phoneNumber = keepPhone(faults, row, 'phone_number')
-  const { hash, scheme } = readHash(faults, row['password_hash'])
   if (firstName === undefined || lastName === undefined || email === undefined) {
     return { fields: undefined, faults }
   }
+  const phoneNumber = keepPhone(faults, row, 'phone_number')
+  const { hash, scheme } = readHash(faults, row['password_hash'])
   const names = { email: email.typed, canonicalEmail: email.canonical, firstName, lastName, phoneNumber }
   const createdAt = readInstant(row['created_at'])
   return { fields: { ...names, passwordHash: hash, createdAt, scheme }, faults }
@@ -111,9 +111,9 @@ export function mapMechanic(row: OldRow): Mapped<Mechanic> {
   const faults: string[] = []
   const name = needText(faults, row, 'name', nameField)
   const email = needEmail(faults, row)
+  if (name === undefined || email === undefined) return { fields: undefined, faults }
   const phone = keepPhone(faults, row, 'phone')
   const salaryCents = keepSalary(faults, row['salary'])
-  if (name === undefined || email === undefined) return { fields: undefined, faults }
   const createdAt = readInstant(row['created_at'])
   const contact = { name, email: email.typed, canonicalEmail: email.canonical, phone }
   return { fields: { ...contact, salaryCents, createdAt }, faults }
@@ -140,8 +140,8 @@ export function mapItem(row: OldRow): Mapped<Item> {
   const faults: string[] = []
   const name = needText(faults, row, 'name', nameField)
   const price = needPrice(faults, row['price'])
-  const quantity = keepStock(faults, row['quantity'])
   if (name === undefined || price === undefined) return { fields: undefined, faults }
+  const quantity = keepStock(faults, row['quantity'])
   return { fields: { name, priceCents: price, quantity, createdAt: readInstant(row['created_at']) }, faults }
 }
 
@@ -174,9 +174,9 @@ export function mapTicket(row: OldRow): Mapped<Ticket> {
   const description = needText(faults, row, 'description', newTicketSchema.shape.description)
   const serviceAt = readInstant(row['service_date'])
   if (serviceAt === undefined) lose(faults, 'service_date', 'Not a date.')
+  if (description === undefined || serviceAt === undefined) return { fields: undefined, faults }
   const status = keepStatus(faults, row['status'])
   const vin = keepVin(faults, row['vin'])
-  if (description === undefined || serviceAt === undefined) return { fields: undefined, faults }
   const createdAt = readInstant(row['created_at'])
   return { fields: { description, serviceAt, status, vin, createdAt }, faults }
 }

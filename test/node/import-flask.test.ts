@@ -131,6 +131,17 @@ describe('a row', () => {
     expect([fields, faults]).toEqual([undefined, [`${field}: ${says}`]])
   })
 
+  it('that stays out is told for what it lacks, not for what would have been changed', () => {
+    expect(mapCustomer({ ...customer, first_name: '', phone_number: '0'.repeat(21) })).toEqual({
+      fields: undefined,
+      faults: ['first_name: Length must be between 1 and 100.'],
+    })
+    const email = 'Not a valid email address.'
+    expect(mapMechanic({ id: 1n, name: 'M', email: '', salary: -1n }).faults).toEqual([`email: ${email}`])
+    expect(mapItem({ id: 1n, name: '', price: 1n, quantity: -1n }).faults).toHaveLength(1)
+    expect(mapTicket({ description: '', service_date: '2024-01-01', status: 'odd' }).faults).toHaveLength(1)
+  })
+
   it.each([
     ['Completed', 'completed'],
     ['in-progress', 'in_progress'],
@@ -511,6 +522,20 @@ describe('the command', () => {
     expect(stdout).toMatch(/pbkdf2:sha256:600000 +1\n/)
     expect(stdout).toContain('not read: the table(s) alembic_version')
     expect(stdout).not.toContain('hunter2')
+  })
+
+  it('lets nothing of the file steer the terminal or pass for a line of its own', async () => {
+    const odd = join(home, 'odd.sqlite')
+    const database = new DatabaseSync(odd)
+    database.exec(`CREATE TABLE customers (id, first_name, last_name, email);
+      CREATE TABLE "x\nNothing was left out." (a); CREATE TABLE "\u001b[2J\u202e" (a);
+      INSERT INTO customers VALUES ('7' || char(10) || 'customers 9: imported', 'A', 'B', 'a@example.com')`)
+    database.close()
+    const { code, stdout } = await command(odd, '--dry-run', '--persist-to', stateDirectory)
+    expect(code).toBe(0)
+    expect(stdout).toContain('not read: the table(s) x?Nothing was left out., ?[2J?\n')
+    expect(stdout).toContain('customers 7?customers 9: imported: id: Not an id.\n')
+    expect(stdout.replaceAll('\n', '')).not.toMatch(/\p{C}/u)
   })
 
   it('imports, and says what is there', async () => {
