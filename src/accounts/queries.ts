@@ -32,7 +32,13 @@ export interface Profile {
   readonly verifiedEmail: string | null
 }
 
-/** Who gets mail for an address: nobody whom the shop has suspended. */
+/**
+ * Staff who have been invited and have no password come in by an invitation that still counts, not by having
+ * forgotten what they never chose: an invitation would else be good for ever. Customers without one were imported.
+ */
+const hasPasswordToForget = sql`(role = 'customer' OR password_hash IS NOT NULL)`
+
+/** Who gets mail for an address: nobody whom the shop has suspended, or whose invitation is open. */
 export function findActiveRecipient(db: Database, emailCanonical: string) {
   return db
     .select({
@@ -42,13 +48,15 @@ export function findActiveRecipient(db: Database, emailCanonical: string) {
       verifiedEmail: accounts.verifiedEmail,
     })
     .from(accounts)
-    .where(and(eq(accounts.emailCanonical, emailCanonical), eq(accounts.status, 'active')))
+    .where(
+      and(eq(accounts.emailCanonical, emailCanonical), eq(accounts.status, 'active'), hasPasswordToForget),
+    )
 }
 
 /** The account still gets the mail for an address: somebody may change it while a link to it is made. */
 export function isActiveRecipient(id: number, emailCanonical: string): SQL {
   return sql`EXISTS (SELECT 1 FROM ${accounts} AS owner WHERE owner.id = ${id}
-    AND owner.email_canonical = ${emailCanonical} AND owner.status = 'active')`
+    AND owner.email_canonical = ${emailCanonical} AND owner.status = 'active' AND ${hasPasswordToForget})`
 }
 
 export function findAccountIdByEmail(db: Database, emailCanonical: string) {

@@ -329,6 +329,11 @@ describe('inviting', () => {
     expect((await accept(await linkTokenFor(anew.body.id))).status).toBe(200)
     passTime(INVITATION_SECONDS)
     expect((await accept(late.token)).body.code).toBe('link_token_invalid')
+    // Nor does it live on as a password that was never chosen and now is forgotten.
+    expect((await anonymous().post('/auth/password/forgot', { email: late.email })).status).toBe(202)
+    expect((await sql('SELECT purpose FROM link_tokens WHERE account_id = ?', late.id)).results).toEqual([
+      { purpose: 'invitation' },
+    ])
     boss = await admin()
   })
 
