@@ -22,6 +22,7 @@ const LOCAL_SETTINGS = {
   APP_URL: 'http://127.0.0.1:8787',
   MAIL_FROM: 'shop@mechanic-shop.test',
   SMS_PROVIDER: 'log',
+  SMS_COUNTRIES: 'US,DE',
 }
 
 /**

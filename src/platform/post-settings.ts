@@ -1,6 +1,7 @@
 /** The settings of mail and SMS. None is needed to serve: what cannot be sent waits in the outbox, and is told. */
 import * as z from 'zod'
 import { isLoopback } from './loopback.ts'
+import { isCountry } from './phone-number.ts'
 
 /** An address as a mail's sender has it: plain, for the name beside it is the shop's. */
 const ADDRESS = /^[\w.+-]{1,64}@[a-z0-9-]+(?:\.[a-z0-9-]+)*$/i
@@ -29,6 +30,11 @@ export const postVariables = {
     .or(unset)
     .optional(),
   TWILIO_FROM: z.string().regex(SMS_SENDER).or(unset).optional(),
+  SMS_COUNTRIES: z
+    .string()
+    .default('')
+    .transform((list) => list.split(',').flatMap((country) => country.trim() || []))
+    .refine((countries) => countries.every(isCountry)),
 }
 
 type PostVariables = z.output<z.ZodObject<typeof postVariables>>
@@ -43,6 +49,8 @@ export interface PostSettings {
   readonly twilioAccountSid: string | undefined
   readonly twilioAuthToken: string | undefined
   readonly twilioFrom: string | undefined
+  /** To whose numbers an SMS is sent, by the codes of ISO 3166. None: no SMS is a second factor. */
+  readonly smsCountries: readonly string[]
 }
 
 /** What is wrong with them together. */
@@ -63,6 +71,7 @@ export function readPost(vars: PostVariables): PostSettings {
     twilioAccountSid: vars.TWILIO_ACCOUNT_SID,
     twilioAuthToken: vars.TWILIO_AUTH_TOKEN,
     twilioFrom: vars.TWILIO_FROM,
+    smsCountries: vars.SMS_COUNTRIES,
   }
 }
 

@@ -63,6 +63,7 @@ const variables = z.object({
   // NIST SP 800-63B-4 §3.2.2: at most 100.
   PASSWORD_MAX_FAILURES: wholeNumber(1, 100, 100),
   DEVICE_MAX_FAILURES: wholeNumber(1, 100, 20),
+  SMS_DAILY_LIMIT: wholeNumber(1, 100_000, 200),
   ALLOWED_ORIGINS: z
     .string()
     .default('')
@@ -110,6 +111,8 @@ export interface Settings extends PostSettings {
   readonly passwordMaxFailures: number
   /** In a row, until a device is not known any more. */
   readonly deviceMaxFailures: number
+  /** So many SMS are sent in a day, of UTC, to all people together. */
+  readonly smsDailyLimit: number
   /** Exact origins that may call from a browser. */
   readonly allowedOrigins: readonly string[]
   /** Signing secrets, oldest first. */
@@ -162,6 +165,7 @@ export function parseSettings(env: Record<string, unknown>): SettingsOutcome {
       signInWaitMinutes: vars.data.SIGN_IN_WAIT_MINUTES,
       passwordMaxFailures: vars.data.PASSWORD_MAX_FAILURES,
       deviceMaxFailures: vars.data.DEVICE_MAX_FAILURES,
+      smsDailyLimit: vars.data.SMS_DAILY_LIMIT,
       allowedOrigins: vars.data.ALLOWED_ORIGINS,
       secretKeys: secretKeys.keys,
       dataKeys: dataKeys.keys,
