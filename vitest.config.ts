@@ -27,6 +27,8 @@ const SETTINGS = {
   TWILIO_ACCOUNT_SID: '',
   TWILIO_AUTH_TOKEN: '',
   TWILIO_FROM: '',
+  SMS_COUNTRIES: '',
+  SMS_DAILY_LIMIT: '200',
 }
 
 export default defineConfig(async () => {

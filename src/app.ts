@@ -12,6 +12,7 @@ import { introspectionRoutes } from './introspection/routes.ts'
 import { inventoryRoutes } from './inventory/routes.ts'
 import { mechanicRoutes } from './mechanics/routes.ts'
 import { mfaRoutes } from './mfa/routes.ts'
+import { smsRoutes } from './mfa/sms-routes.ts'
 import { trustedDeviceRoutes } from './mfa/trusted-device-routes.ts'
 import { mfaVerifyRoutes } from './mfa/verify-routes.ts'
 import { outboxRoutes } from './outbox/routes.ts'
@@ -54,6 +55,7 @@ app.route('/', tokenRoutes)
 app.route('/', stepUpRoutes)
 app.route('/', mfaVerifyRoutes)
 app.route('/', mfaRoutes)
+app.route('/', smsRoutes)
 app.route('/', trustedDeviceRoutes)
 app.route('/', sessionRoutes)
 app.route('/', deviceRoutes)

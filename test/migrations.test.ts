@@ -18,6 +18,8 @@ const ROWS: Record<string, string> = {
   factors: "INSERT INTO factors VALUES ('f', 1, 'totp', 'k.box', 1, 1, 1)",
   recovery_codes: "INSERT INTO recovery_codes VALUES (1, 'h', 1)",
   mfa_challenges: "INSERT INTO mfa_challenges VALUES ('h', 1, '[]', NULL, 0, 1, 2)",
+  sms_codes: "INSERT INTO sms_codes VALUES ('offer:1', 'f', 'k.m', 1, 2)",
+  sms_sends: "INSERT INTO sms_sends VALUES ('m', 'n', 1, 1)",
   link_tokens: "INSERT INTO link_tokens VALUES ('h', 1, 'password_reset', 1, 2)",
   outbox_messages:
     "INSERT INTO outbox_messages VALUES (1, 'm', 'mail', 'reset', 1, 'b', 'k', 'queued', 0, 1, 0, 1, 2, NULL)",
@@ -102,6 +104,8 @@ describe('the migrations', () => {
         'factors',
         'recovery_codes',
         'mfa_challenges',
+        'sms_codes',
+        'sms_sends',
         'service_mechanics',
         'outbox_messages',
       ]),
@@ -118,6 +122,8 @@ describe('the migrations', () => {
       factors: 0,
       recovery_codes: 0,
       mfa_challenges: 0,
+      sms_codes: 0,
+      sms_sends: 1,
       service_mechanics: 1,
     })
     expect(

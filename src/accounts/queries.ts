@@ -59,6 +59,11 @@ export function isActiveRecipient(id: number, emailCanonical: string): SQL {
     AND owner.email_canonical = ${emailCanonical} AND owner.status = 'active' AND ${hasPasswordToForget})`
 }
 
+/** The address of mail of an account has been verified. */
+export function isVerified(id: number): SQL {
+  return sql`EXISTS (SELECT 1 FROM ${accounts} AS owner WHERE owner.id = ${id} AND owner.email_verified_at IS NOT NULL)`
+}
+
 export function findAccountIdByEmail(db: Database, emailCanonical: string) {
   return db.select({ id: accounts.id }).from(accounts).where(eq(accounts.emailCanonical, emailCanonical))
 }

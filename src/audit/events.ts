@@ -49,10 +49,12 @@ interface EventDetails {
   'factor.added': FactorDetails
   'factor.removed': { readonly method: string }
   'factor.reset': Record<never, never>
+  'factor.code_sent': FactorDetails
   'factor.check_failed': { readonly method: string }
   'factor.disabled': { readonly failures: number }
   'recovery_code.used': Record<never, never>
   'recovery_codes.replaced': Record<never, never>
+  'sms.limit_reached': { readonly limit: number }
   'limit.exceeded': { readonly limit: string; readonly by: LimitKeeper }
   'access.refused': { readonly method: string; readonly route: string; readonly permission: string }
   'audit.read': { readonly filters: readonly string[] }
@@ -114,6 +116,7 @@ export type LimitKeeper =
   | 'address'
   | 'account'
   | 'account-factor'
+  | 'number'
   | 'device'
   | 'session'
   | 'email'

@@ -10,6 +10,7 @@ export type KeyPurpose =
   | 'access-token'
   | 'cursor'
   | 'csrf'
+  | 'sms'
   | 'password-pepper'
   | 'audit-mac'
   | 'audit-seal'

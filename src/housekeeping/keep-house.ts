@@ -21,6 +21,7 @@ import { deleteOldAttempts, deleteOldThrottles } from '../limits/queries.ts'
 import { deleteExpiredChallenges } from '../mfa/challenge-queries.ts'
 import { deleteOldOffers } from '../mfa/queries.ts'
 import { resealFactors } from '../mfa/reseal.ts'
+import { deleteExpiredSmsCodes, deleteOldSends } from '../mfa/sms-queries.ts'
 import { deleteExpiredMailLinks } from '../notices/queries.ts'
 import { deliverOutbox } from '../outbox/deliver.ts'
 import { deleteOldMessages, wipeExpiredMessages } from '../outbox/queries.ts'
@@ -96,6 +97,8 @@ async function removeOld(db: Database, settings: Settings, now: number): Promise
     messages: deleteOldMessages(db, daysAgo(MESSAGES_KEPT_DAYS), MAX_ROWS_PER_RUN),
     mfa_challenges: deleteExpiredChallenges(db, now, MAX_ROWS_PER_RUN),
     factor_offers: deleteOldOffers(db, now, MAX_ROWS_PER_RUN),
+    sms_codes: deleteExpiredSmsCodes(db, now, MAX_ROWS_PER_RUN),
+    sms_sends: deleteOldSends(db, now, MAX_ROWS_PER_RUN),
   }
   const [first, ...others] = Object.values(statements)
   if (!first) return {}

@@ -14,6 +14,7 @@ export type LimitName =
   | 'password'
   | 'invite'
   | 'mfa'
+  | 'sms'
   | 'export'
 
 /** Consecutive failures: so many are free, then there is a wait before each further attempt. */
@@ -40,6 +41,10 @@ export const INVITATIONS_PER_MINUTE = 10
 
 /** So many wrong codes in a row disable the codes of an app (NIST SP 800-63B-4 §3.2.2). */
 export const FACTOR_MAX_FAILURES = 100
+
+/** So many codes by SMS are sent within an hour to one number, and of one account. */
+export const SMS_PER_HOUR = 3
+const HOUR_SECONDS = 3_600
 
 /** What the binding allows in a minute; wrangler.toml says so, too, and a test compares. */
 export const RING_REQUESTS = 30
@@ -68,11 +73,14 @@ export function deviceRule({ deviceMaxFailures }: Settings): FailureRule {
   return { free: deviceMaxFailures, waits: [] }
 }
 
+/** Of these no address is counted by the database. */
+const COUNTED_BY_OTHERS: readonly LimitName[] = ['refresh', 'password', 'export', 'sms']
+
 /** What of an address, or of an admin who invites, is counted by the database; undefined where the ring alone counts. */
 export function windowRule(limit: LimitName, settings: Settings): WindowRule | undefined {
   if (limit === 'register') return { limit: settings.registrationsPerMinute, seconds: 60 }
   if (limit === 'invite') return { limit: INVITATIONS_PER_MINUTE, seconds: 60 }
-  if (limit === 'refresh' || limit === 'password' || limit === 'export') return undefined
+  if (COUNTED_BY_OTHERS.includes(limit)) return undefined
   return { limit: settings.signInAddressFailures, seconds: settings.signInAddressSeconds }
 }
 
@@ -134,6 +142,7 @@ export function tighter(one: Standing, other: Standing): Standing {
 export function announcedQuota(limit: LimitName, settings: Settings): WindowRule {
   if (limit === 'login' || limit === 'mfa') return quotaOf(accountRule(settings), settings)
   if (limit === 'password') return quotaOf(sessionRule(settings), settings)
+  if (limit === 'sms') return { limit: SMS_PER_HOUR, seconds: HOUR_SECONDS }
   if (limit === 'export') return { limit: SMALL_RING_REQUESTS, seconds: RING_SECONDS }
   return windowRule(limit, settings) ?? { limit: RING_REQUESTS, seconds: RING_SECONDS }
 }

@@ -1,10 +1,9 @@
-/** Judging a code: of an app, or a recovery code. A right one says what must still hold when it is written, and spends itself. */
+/** Judging a code: of an app, by SMS, or a recovery code. A right one says what must still hold when it is written, and spends itself. */
 import { type SQL, sql } from 'drizzle-orm'
 import type { BatchItem } from 'drizzle-orm/batch'
 import { insertAuditEvent, signAuditEvent } from '../audit/queries.ts'
 import { findTotpStep } from '../crypto/totp.ts'
 import { FACTOR_MAX_FAILURES } from '../limits/policy.ts'
-import type { Database } from '../platform/database.ts'
 import { logAlert } from '../platform/log.ts'
 import type { RequestScope } from '../platform/request-scope.ts'
 import { openFactorSecret } from './factor-secret.ts'
@@ -19,6 +18,8 @@ import {
   updateLastStep,
 } from './queries.ts'
 import { hashRecoveryCode } from './recovery-codes.ts'
+import { isSmsCode } from './sms-code.ts'
+import { deleteSmsCode, findSmsCode, isSmsCodeUnused, type StoredSmsCode } from './sms-queries.ts'
 
 export interface PresentedCode {
   readonly method: MfaMethod
@@ -40,20 +41,29 @@ export type CodeVerdict =
 
 const refused = (reason: CodeFailure) => ({ isRight: false, reason }) as const
 
-/** The two reads that a code is judged by. Both are made for either method, so that they cost the same. */
+/**
+ * The three reads that a code is judged by. All are made for each method, so that they cost the same. `use` is what a
+ * code by SMS must have been asked for.
+ */
 export async function readCodeEvidence(
-  db: Database,
+  { db, facts }: RequestScope,
   accountId: number | SQL,
   { method, code }: PresentedCode,
+  use: string,
 ) {
   const account = typeof accountId === 'number' ? sql`${accountId}` : accountId
   const codeHash = await hashRecoveryCode(method === 'recovery_code' ? code : '')
-  return [findFactor(db, account, 'totp'), findRecoveryCode(db, account, codeHash)] as const
+  return [
+    findFactor(db, account, method === 'sms' ? 'sms' : 'totp'),
+    findRecoveryCode(db, account, codeHash),
+    findSmsCode(db, use, facts.now),
+  ] as const
 }
 
 interface Evidence {
   readonly factor: StoredFactor | undefined
   readonly recoveryCode: { readonly codeHash: string } | undefined
+  readonly smsCode: StoredSmsCode | undefined
   /** Failures in a row before this attempt. */
   readonly failures: number
 }
@@ -68,6 +78,8 @@ export async function judgeCode(
   // Not even the right code: so many guesses may have found it.
   if (evidence.failures >= FACTOR_MAX_FAILURES) return refused('factor_disabled')
   if (!evidence.factor) return refused('no_factor')
+  if (presented.method === 'sms')
+    return judgeSmsCode(scope, evidence.factor, evidence.smsCode, presented.code)
   const found = await findStep(scope, evidence.factor, presented.code)
   if ('reason' in found) return found
   const { id } = evidence.factor
@@ -75,6 +87,21 @@ export async function judgeCode(
     isRight: true,
     isUnused: isStepUnused(id, found.step),
     spend: (when) => [updateLastStep(scope.db, id, found.step, when)],
+  }
+}
+
+/** A code by SMS, of a factor that is on offer or counts. */
+export async function judgeSmsCode(
+  { db, keys }: RequestScope,
+  factor: StoredFactor,
+  sent: StoredSmsCode | undefined,
+  code: string,
+): Promise<CodeVerdict> {
+  if (sent?.factorId !== factor.id || !(await isSmsCode(keys.sms, sent, code))) return refused('wrong_code')
+  return {
+    isRight: true,
+    isUnused: isSmsCodeUnused(sent),
+    spend: (when) => [deleteSmsCode(db, sent, when)],
   }
 }
 

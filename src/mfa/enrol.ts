@@ -1,5 +1,6 @@
 /** Getting a second factor: it is offered, and counts once a code of it has been sent back. */
-import { and, sql } from 'drizzle-orm'
+import { and, type SQL, sql } from 'drizzle-orm'
+import type { BatchItem } from 'drizzle-orm/batch'
 import { insertAuditEvent, isRecorded, signAuditEvent } from '../audit/queries.ts'
 import { randomBytes, randomId } from '../crypto/random.ts'
 import { TOTP_SECRET_BYTES } from '../crypto/totp.ts'
@@ -15,13 +16,14 @@ import { deleteSessionsOf, isLiveSession, updateAuthenticatedAt } from '../sessi
 import { requireFreshness, requireStillThere } from '../sign-in/freshness.ts'
 import { beginFactorAttempt, clearWrongCodes, factorSubject, recordWrongCode } from './budget.ts'
 import { deleteChallengesOf } from './challenge-queries.ts'
-import { type CodeFailure, findStep } from './code.ts'
+import { type CodeFailure, findStep, judgeSmsCode } from './code.ts'
 import { sealFactorSecret } from './factor-secret.ts'
 import {
   confirmOffer,
   deleteFactor,
   deleteOffer,
   deleteRecoveryCodes,
+  type FactorMethod,
   findOffer,
   insertOffer,
   insertRecoveryCodes,
@@ -29,8 +31,8 @@ import {
   type StoredFactor,
 } from './queries.ts'
 import { hashRecoveryCode, makeRecoveryCodes } from './recovery-codes.ts'
-
-const METHOD = 'totp'
+import { ofOffer } from './sms-code.ts'
+import { findSmsCode, type StoredSmsCode } from './sms-queries.ts'
 
 /**
  * Offers a factor in the place of any offer before. The secret is nowhere readable but in what this returns.
@@ -46,12 +48,12 @@ export async function offerTotp(
   const secret = randomBytes(TOTP_SECRET_BYTES)
   const accountId = actor.account.id
   const box = await sealFactorSecret(keys.factor, { id, accountId }, secret)
-  const event = await signFactorEvent(scope, actor, 'factor.offered', id)
+  const event = await signFactorEvent(scope, actor, 'factor.offered', { method: 'totp', id })
   const isAllowed = isLiveSession(actor.session.id, facts.now)
   const [, offered] = await answered(
     db.batch([
-      deleteOffer(db, accountId, METHOD, isAllowed),
-      insertOffer(db, { id, accountId, method: METHOD, secret: box }, facts.now, isAllowed),
+      deleteOffer(db, accountId, 'totp', isAllowed),
+      insertOffer(db, { id, accountId, method: 'totp', secret: box }, facts.now, isAllowed),
       insertAuditEvent(db, event, previousChangedOne),
     ]),
   )
@@ -65,13 +67,22 @@ export async function offerTotp(
  * @throws Problem `session_required`, `reauthentication_required`, `factor_not_found`, `factor_code_invalid`,
  *   `too_many_requests`, `invalid_token` (the session ended meanwhile), `unavailable`
  */
-export async function confirmTotp(scope: RequestScope, actor: Actor, code: string): Promise<string[]> {
+export async function confirmFactor(
+  scope: RequestScope,
+  actor: Actor,
+  method: FactorMethod,
+  code: string,
+): Promise<string[]> {
   await requireFreshness(scope, actor, undefined)
   const { db, facts } = scope
   const { id: accountId } = actor.account
   const attempt = beginFactorAttempt(scope, factorSubject(accountId))
-  const [tally, taken, [offer]] = await answered(
-    db.batch([...takePlace(db, attempt), findOffer(db, accountId, METHOD, facts.now)]),
+  const [tally, taken, [offer], [smsCode]] = await answered(
+    db.batch([
+      ...takePlace(db, attempt),
+      findOffer(db, accountId, method, facts.now),
+      findSmsCode(db, ofOffer(accountId), facts.now),
+    ]),
   )
   const place = admit(scope, 'mfa', attempt, tally, taken)
   if (!offer) {
@@ -79,14 +90,14 @@ export async function confirmTotp(scope: RequestScope, actor: Actor, code: strin
     throw new Problem('factor_not_found')
   }
   const fail = async (reason: CodeFailure) => {
-    const wrong = { accountId, sessionId: actor.session.id, method: METHOD, reason }
+    const wrong = { accountId, sessionId: actor.session.id, method, reason }
     await recordWrongCode(scope, place, wrong)
     throw new Problem('factor_code_invalid', { reason })
   }
-  const found = await findStep(scope, offer, code)
-  if ('reason' in found) return fail(found.reason)
+  const proof = await judgeOffer(scope, { ...offer, method }, smsCode, code)
+  if ('reason' in proof) return fail(proof.reason)
   const codes = makeRecoveryCodes()
-  const isConfirmed = await writeConfirmation(scope, actor, offer, found.step, codes, (isWritten) =>
+  const isConfirmed = await writeConfirmation(scope, actor, { ...offer, method }, proof, codes, (isWritten) =>
     clearWrongCodes(scope, place, accountId, isWritten),
   )
   if (!isConfirmed) {
@@ -97,31 +108,58 @@ export async function confirmTotp(scope: RequestScope, actor: Actor, code: strin
   return codes
 }
 
+interface Offer extends StoredFactor {
+  readonly method: FactorMethod
+}
+
+/** What a right code spends: the step of an app, or the one that was sent. */
+interface OfferProof {
+  readonly step: number | null
+  readonly isUnused: SQL
+  readonly spend: (when: SQL) => readonly BatchItem<'sqlite'>[]
+}
+
+async function judgeOffer(
+  scope: RequestScope,
+  offer: Offer,
+  smsCode: StoredSmsCode | undefined,
+  code: string,
+): Promise<OfferProof | { readonly reason: CodeFailure }> {
+  if (offer.method === 'sms') {
+    const verdict = await judgeSmsCode(scope, offer, smsCode, code)
+    return verdict.isRight ? { ...verdict, step: null } : verdict
+  }
+  const found = await findStep(scope, offer, code)
+  return 'reason' in found ? found : { ...found, isUnused: sql`true`, spend: () => [] }
+}
+
 async function writeConfirmation(
   scope: RequestScope,
   actor: Actor,
-  { id, accountId }: StoredFactor,
-  step: number,
+  { id, accountId, method }: Offer,
+  { step, isUnused, spend }: OfferProof,
   codes: readonly string[],
   clear: (isWritten: ReturnType<typeof isRecorded>) => ReturnType<typeof clearWrongCodes>,
 ): Promise<boolean> {
   const { db, facts } = scope
   const sessionId = actor.session.id
   const hashes = await Promise.all(codes.map(hashRecoveryCode))
-  const event = await signFactorEvent(scope, actor, 'factor.added', id)
+  const event = await signFactorEvent(scope, actor, 'factor.added', { method, id })
   const isWritten = isRecorded(event)
-  const isAllowed = and(isOnOffer(id, facts.now), isLiveSession(sessionId, facts.now)) ?? sql`false`
+  const isProved = and(isUnused, isLiveSession(sessionId, facts.now)) ?? sql`false`
+  const isAllowed = and(isOnOffer(id, facts.now), isProved) ?? sql`false`
   const [, confirmed, , , , ended] = await answered(
     db.batch([
-      deleteFactor(db, accountId, METHOD, isAllowed),
-      confirmOffer(db, id, step, facts.now, isLiveSession(sessionId, facts.now)),
+      deleteFactor(db, accountId, method, isAllowed),
+      confirmOffer(db, id, step, facts.now, isProved),
       insertAuditEvent(db, event, previousChangedOne),
       deleteRecoveryCodes(db, accountId, isWritten),
       insertRecoveryCodes(db, accountId, hashes, facts.now, isWritten),
       deleteSessionsOf(db, accountId, isWritten, { except: sessionId }),
-      updateAuthenticatedAt(db, sessionId, METHOD, facts.now, isWritten),
+      updateAuthenticatedAt(db, sessionId, method, facts.now, isWritten),
       distrustDevicesOf(db, accountId, isWritten),
       deleteChallengesOf(db, accountId, isWritten),
+      ...spend(isWritten),
       ...clear(isWritten),
     ]),
   )
@@ -129,11 +167,11 @@ async function writeConfirmation(
   return confirmed.length === 1
 }
 
-function signFactorEvent(
+export function signFactorEvent(
   { keys, facts }: RequestScope,
   actor: Actor,
   event: 'factor.offered' | 'factor.added',
-  factorId: string,
+  { method, id }: { readonly method: FactorMethod; readonly id: string },
 ) {
   return signAuditEvent(keys.auditMac, facts, {
     event,
@@ -141,6 +179,6 @@ function signFactorEvent(
     actorId: actor.account.id,
     subjectId: actor.account.id,
     sessionId: actor.session.id,
-    details: { method: METHOD, factor_id: factorId },
+    details: { method, factor_id: id },
   })
 }

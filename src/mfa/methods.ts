@@ -1,7 +1,7 @@
 /** By what a person can prove the second factor, and whether a sign-in asks for one. Pure. */
 
 /** What a request can name as `method`. */
-export const MFA_METHODS = ['totp', 'recovery_code'] as const
+export const MFA_METHODS = ['totp', 'sms', 'recovery_code'] as const
 export type MfaMethod = (typeof MFA_METHODS)[number]
 
 /** What is known of an account's second factor when its first one is right. */
@@ -13,11 +13,12 @@ export interface SecondFactors {
   readonly trustedDeviceId: string | null
 }
 
-/** The methods that an account can use, in the order in which they are offered; none without a factor. */
+/** The methods that an account can use, in the order in which they are offered, the better one first; none without a factor. */
 export function offeredMethods(account: Omit<SecondFactors, 'trustedDeviceId'>): string[] {
   if (account.factorMethods === null) return []
   const own = account.factorMethods.split(',')
-  return account.recoveryCodesLeft > 0 ? [...own, 'recovery_code'] : own
+  if (account.recoveryCodesLeft > 0) own.push('recovery_code')
+  return MFA_METHODS.filter((method) => own.includes(method))
 }
 
 export type GateDecision = 'no_factor' | 'trusted_device' | 'challenge'

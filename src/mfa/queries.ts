@@ -6,7 +6,7 @@ import { factorKey, hasFailures } from '../limits/queries.ts'
 import type { Database } from '../platform/database.ts'
 import { type FACTOR_METHODS, factors, recoveryCodes } from './tables.ts'
 
-type FactorMethod = (typeof FACTOR_METHODS)[number]
+export type FactorMethod = (typeof FACTOR_METHODS)[number]
 
 /** An offer that nobody has confirmed for so long is void: one hour. */
 export const FACTOR_OFFER_SECONDS = 3_600
@@ -43,13 +43,25 @@ export type StoredFactor = Awaited<ReturnType<typeof findFactor>>[number]
 const isConfirmed = isNotNull(factors.confirmedAt)
 
 export function listFactors(db: Database, accountId: number) {
-  const { id, method, confirmedAt } = factors
+  const { id, method, confirmedAt, secret } = factors
   const isDisabled = sql<number>`${hasFailures(factorKey(accountId), '>=', FACTOR_MAX_FAILURES)}`
   return db
-    .select({ id, method, confirmedAt, isDisabled: isDisabled.as('is_disabled') })
+    .select({
+      id,
+      accountId: factors.accountId,
+      method,
+      confirmedAt,
+      secret,
+      isDisabled: isDisabled.as('is_disabled'),
+    })
     .from(factors)
     .where(and(eq(factors.accountId, accountId), isConfirmed))
     .orderBy(factors.confirmedAt)
+}
+
+/** The factor is still there and counts. */
+export function isFactorHeld(id: string): SQL {
+  return sql`EXISTS (SELECT 1 FROM ${factors} AS held WHERE held.id = ${id} AND held.confirmed_at IS NOT NULL)`
 }
 
 /** The factor that is on offer and still may be confirmed. */
@@ -67,6 +79,11 @@ export function findOffer(db: Database, accountId: number, method: FactorMethod,
 
 const isOpenOffer = (now: number) =>
   and(isNull(factors.confirmedAt), sql`${factors.createdAt} > ${now - FACTOR_OFFER_SECONDS}`)
+
+/** Takes back, under a condition, whatever is on offer. */
+export function deleteOffers(db: Database, accountId: number, when: SQL) {
+  return db.delete(factors).where(and(eq(factors.accountId, accountId), isNull(factors.confirmedAt), when))
+}
 
 /** Takes back, under a condition, what is on offer. */
 export function deleteOffer(db: Database, accountId: number, method: FactorMethod, when: SQL) {
@@ -116,8 +133,8 @@ export function isOnOffer(id: string, now: number): SQL {
     AND offer.created_at > ${now - FACTOR_OFFER_SECONDS})`
 }
 
-/** Makes an offer count; once, whoever else confirms it at the same time. The step of its first code is spent. */
-export function confirmOffer(db: Database, id: string, step: number, now: number, when: SQL) {
+/** Makes an offer count; once, whoever else confirms it at the same time. The step of its first code, of an app, is spent. */
+export function confirmOffer(db: Database, id: string, step: number | null, now: number, when: SQL) {
   return db
     .update(factors)
     .set({ confirmedAt: now, lastStep: step })

@@ -11,14 +11,21 @@ import type { Actor } from '../sessions/guard.ts'
 import { deleteSessionsOf, findSession, isLiveSession } from '../sessions/queries.ts'
 import { requireFreshness } from '../sign-in/freshness.ts'
 import { deleteChallengesOf } from './challenge-queries.ts'
-import { deleteFactor, deleteOffer, deleteRecoveryCodes, hasFactor, insertRecoveryCodes } from './queries.ts'
+import {
+  deleteFactor,
+  deleteOffers,
+  deleteRecoveryCodes,
+  type FactorMethod,
+  hasFactor,
+  insertRecoveryCodes,
+} from './queries.ts'
 import { hashRecoveryCode, makeRecoveryCodes } from './recovery-codes.ts'
 
 /** What goes with a factor: offers, trust, sign-ins that wait for it, guesses at it, and with the last one the recovery codes. */
 export function followRemoval(db: Database, accountId: number, isRemoved: SQL) {
   const isLast = and(isRemoved, sql`NOT ${hasFactor(accountId)}`) ?? sql`false`
   return [
-    deleteOffer(db, accountId, 'totp', isRemoved),
+    deleteOffers(db, accountId, isRemoved),
     deleteRecoveryCodes(db, accountId, isLast),
     distrustDevicesOf(db, accountId, isRemoved),
     deleteChallengesOf(db, accountId, isRemoved),
@@ -31,7 +38,7 @@ export function followRemoval(db: Database, accountId: number, isRemoved: SQL) {
  * @throws Problem `session_required`, `reauthentication_required`, `factor_not_found`, `invalid_token` (the session ended
  *   meanwhile), `unavailable`
  */
-export async function removeTotp(scope: RequestScope, actor: Actor): Promise<void> {
+export async function removeFactor(scope: RequestScope, actor: Actor, method: FactorMethod): Promise<void> {
   await requireFreshness(scope, actor, undefined)
   const { db, facts, keys } = scope
   const { id: accountId } = actor.account
@@ -41,11 +48,11 @@ export async function removeTotp(scope: RequestScope, actor: Actor): Promise<voi
     actorId: accountId,
     subjectId: accountId,
     sessionId: actor.session.id,
-    details: { method: 'totp' },
+    details: { method },
   })
   const [removed, , ended] = await answered(
     db.batch([
-      deleteFactor(db, accountId, 'totp', isLiveSession(actor.session.id, facts.now)),
+      deleteFactor(db, accountId, method, isLiveSession(actor.session.id, facts.now)),
       insertAuditEvent(db, event, previousChangedOne),
       deleteSessionsOf(db, accountId, isRecorded(event), { except: actor.session.id }),
       ...followRemoval(db, accountId, isRecorded(event)),

@@ -17,11 +17,11 @@ import {
   SESSION_PROBLEMS,
 } from '../platform/openapi.ts'
 import { requireSession } from '../sessions/guard.ts'
-import { confirmTotp, offerTotp } from './enrol.ts'
-import { makeOtpauthUri } from './factor-secret.ts'
+import { confirmFactor, offerTotp } from './enrol.ts'
+import { makeOtpauthUri, showNumber } from './factor-secret.ts'
 import { drawQrCode } from './qr.ts'
 import { countRecoveryCodes, listFactors } from './queries.ts'
-import { removeTotp, replaceRecoveryCodes } from './remove.ts'
+import { removeFactor, replaceRecoveryCodes } from './remove.ts'
 import {
   OFFERED_TOTP_EXAMPLE,
   offeredTotpSchema,
@@ -29,7 +29,7 @@ import {
   recoveryCodesSchema,
   SECOND_FACTORS_EXAMPLE,
   secondFactorsSchema,
-  totpCode,
+  sixDigitsSchema,
 } from './schemas.ts'
 
 export const mfaRoutes = createRoutes()
@@ -68,12 +68,15 @@ mfaRoutes.openapi(list, async (c) => {
   const [rows, [codes]] = await answered(
     scope.db.batch([listFactors(scope.db, id), countRecoveryCodes(scope.db, id)]),
   )
-  const factors = rows.map((row) => ({
-    id: row.id,
-    method: row.method,
-    confirmed_at: isoTime(row.confirmedAt ?? 0),
-    disabled: row.isDisabled === 1,
-  }))
+  const factors = await Promise.all(
+    rows.map(async (row) => ({
+      id: row.id,
+      method: row.method,
+      confirmed_at: isoTime(row.confirmedAt ?? 0),
+      disabled: row.isDisabled === 1,
+      ...(row.method === 'sms' && { phone_number: await showNumber(scope.keys.factor, row) }),
+    })),
+  )
   return c.json({ factors, recovery_codes_left: codes?.left ?? 0 }, 200)
 })
 
@@ -114,7 +117,7 @@ const confirm = createRoute({
   security: bearer('profile:write'),
   'x-permission': 'profile:write',
   middleware: [ownFactors(), limit('mfa')] as const,
-  request: { body: body(z.strictObject({ code: totpCode }).meta({ id: 'TotpCode' }), { code: '492039' }) },
+  request: { body: body(sixDigitsSchema, { code: '492039' }) },
   responses: later(() => ({
     200: limited(json(recoveryCodesSchema(), 'Confirmed', RECOVERY_CODES_EXAMPLE)),
     ...problems(...FACTOR_PROBLEMS, 'factor_not_found', 'factor_code_invalid', 'too_many_requests'),
@@ -123,7 +126,7 @@ const confirm = createRoute({
 
 mfaRoutes.openapi(confirm, async (c) => {
   const { scope, actor } = c.var
-  return c.json({ recovery_codes: await confirmTotp(scope, actor, c.req.valid('json').code) }, 200)
+  return c.json({ recovery_codes: await confirmFactor(scope, actor, 'totp', c.req.valid('json').code) }, 200)
 })
 
 const remove = createRoute({
@@ -131,9 +134,9 @@ const remove = createRoute({
   path: '/auth/mfa/totp',
   operationId: 'removeTotp',
   tags: ['Second factor'],
-  summary: 'Give up the authenticator app: sign-ins ask for the password alone',
+  summary: 'Give up the authenticator app',
   description:
-    'Needs a recent sign-in or step-up with the factor. The recovery codes go as well, every other session ends, and no device is trusted any more.',
+    'Needs a recent sign-in or step-up with a factor. Every other session ends, and no device is trusted any more. If it was the last factor the recovery codes go as well, and sign-ins ask for the password alone.',
   security: bearer('profile:write'),
   'x-permission': 'profile:write',
   middleware: [ownFactors()] as const,
@@ -145,7 +148,7 @@ const remove = createRoute({
 })
 
 mfaRoutes.openapi(remove, async (c) => {
-  await removeTotp(c.var.scope, c.var.actor)
+  await removeFactor(c.var.scope, c.var.actor, 'totp')
   return c.json({ message: 'Second factor removed' }, 200)
 })
 

@@ -2,33 +2,37 @@
 import * as z from 'zod'
 import { TOTP_DIGITS } from '../crypto/totp.ts'
 import { once } from '../platform/once.ts'
+import { isPhoneNumber } from '../platform/phone-number.ts'
 import { text } from '../platform/validate.ts'
 import { MFA_METHODS, type MfaMethod } from './methods.ts'
 import { readRecoveryCode } from './recovery-codes.ts'
 import { FACTOR_METHODS } from './tables.ts'
 
 const NOT_A_CODE = 'Not a valid code.'
-const TOTP_FORM = new RegExp(`^[0-9]{${TOTP_DIGITS}}$`)
+const SIX_DIGITS = new RegExp(`^[0-9]{${TOTP_DIGITS}}$`)
 
-/** The code of an app: ASCII digits and nothing else, so that no other spelling of it is a second code. */
-export const totpCode = z
+/** The code of an app, or by SMS: ASCII digits and nothing else, so that no other spelling of it is a second code. */
+const sixDigits = z
   .string()
-  .refine((code) => TOTP_FORM.test(code), NOT_A_CODE)
+  .refine((code) => SIX_DIGITS.test(code), NOT_A_CODE)
   .meta({ minLength: TOTP_DIGITS, maxLength: TOTP_DIGITS, example: '492039' })
+
+export const sixDigitsSchema = z.strictObject({ code: sixDigits }).meta({ id: 'SixDigits' })
 
 const anyCode = text().meta({
   maxLength: 64,
   example: '492039',
-  description: 'Six digits of the app, or a recovery code in any letter case, with or without dashes',
+  description:
+    'Six digits, of the app or the SMS, or a recovery code in any letter case, with or without dashes',
 })
 
 /** How a code is presented; further methods have fields of their own form. */
-export const codeFields = { method: z.enum(MFA_METHODS), code: anyCode }
+export const codeFields = { method: z.enum(MFA_METHODS).meta({ id: 'MfaMethod' }), code: anyCode }
 
 /** Whether a code has the form that its method asks for. */
 export function hasCodeForm(method: MfaMethod, code: string): boolean {
   if (code.length > 64) return false
-  return method === 'totp' ? TOTP_FORM.test(code) : readRecoveryCode(code) !== undefined
+  return method === 'recovery_code' ? readRecoveryCode(code) !== undefined : SIX_DIGITS.test(code)
 }
 
 /** Refuses a body whose code has not the form of its method. */
@@ -40,11 +44,13 @@ export function refineCode(
   context.addIssue({ code: 'custom', path: ['code'], message: NOT_A_CODE })
 }
 
+const mfaToken = text()
+  .refine((token) => token.length <= 128, 'Longer than maximum length 128.')
+  .meta({ maxLength: 128, description: 'Of the answer `mfa_required`' })
+
 export const verifySchema = z
   .strictObject({
-    mfa_token: text()
-      .refine((token) => token.length <= 128, 'Longer than maximum length 128.')
-      .meta({ maxLength: 128, description: 'Of the answer `mfa_required`' }),
+    mfa_token: mfaToken,
     ...codeFields,
     trust_device: z
       .boolean()
@@ -53,6 +59,25 @@ export const verifySchema = z
   })
   .superRefine(refineCode)
   .meta({ id: 'MfaVerification' })
+
+export const smsOfferSchema = z
+  .strictObject({
+    phone_number: z.string().refine(isPhoneNumber, 'Not a valid phone number.').meta({
+      maxLength: 16,
+      example: '+4915112345678',
+      description: 'E.164: a plus, the country, the number, no blanks',
+    }),
+  })
+  .meta({ id: 'SmsNumber' })
+
+/** A method whose code has to be sent first. */
+const sentMethod = z.literal('sms')
+
+export const smsStepUpSchema = z.strictObject({ method: sentMethod }).meta({ id: 'StepUpChallenge' })
+
+export const challengeSchema = z
+  .strictObject({ mfa_token: mfaToken, method: sentMethod })
+  .meta({ id: 'MfaChallenge' })
 
 export const recoveryCodesSchema = once(() =>
   z
@@ -94,6 +119,11 @@ export const secondFactorsSchema = once(() =>
           disabled: z.boolean().meta({
             description: 'Whether too many wrong codes have disabled it; a recovery code ends that',
           }),
+          phone_number: z
+            .string()
+            .nullable()
+            .optional()
+            .meta({ description: 'Of `sms`, all but its ends hidden; null if it cannot be read' }),
         }),
       ),
       recovery_codes_left: z.int(),
@@ -108,6 +138,13 @@ export const SECOND_FACTORS_EXAMPLE = {
       method: 'totp',
       confirmed_at: '2026-01-15T10:00:00.000Z',
       disabled: false,
+    },
+    {
+      id: 'W8cR3nY6vK1xB5mT9qZ2Lg',
+      method: 'sms',
+      confirmed_at: '2026-01-15T10:05:00.000Z',
+      disabled: false,
+      phone_number: '+49•••••78',
     },
   ],
   recovery_codes_left: 10,

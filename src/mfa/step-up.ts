@@ -10,6 +10,7 @@ import { isLiveSession, updateAuthenticatedAt } from '../sessions/queries.ts'
 import { requireStillThere } from '../sign-in/freshness.ts'
 import { beginFactorAttempt, clearWrongCodes, factorSubject, recordWrongCode } from './budget.ts'
 import { type CodeFailure, judgeCode, type PresentedCode, readCodeEvidence } from './code.ts'
+import { ofSession } from './sms-code.ts'
 
 /**
  * Checks the code and makes this session, no other, as fresh as a new sign-in. Gives the time until which it counts,
@@ -25,12 +26,15 @@ export async function stepUpWithFactor(
   const accountId = actor.account.id
   const sessionId = actor.session.id
   const attempt = beginFactorAttempt(scope, factorSubject(accountId))
-  const [tally, taken, [factor], [recoveryCode]] = await answered(
-    db.batch([...takePlace(db, attempt), ...(await readCodeEvidence(db, accountId, presented))]),
+  const [tally, taken, [factor], [recoveryCode], [smsCode]] = await answered(
+    db.batch([
+      ...takePlace(db, attempt),
+      ...(await readCodeEvidence(scope, accountId, presented, ofSession(sessionId))),
+    ]),
   )
   const place = admit(scope, 'mfa', attempt, tally, taken)
   const { failures } = place.tally
-  const verdict = await judgeCode(scope, accountId, presented, { factor, recoveryCode, failures })
+  const verdict = await judgeCode(scope, accountId, presented, { factor, recoveryCode, smsCode, failures })
   const fail = async (reason: CodeFailure) => {
     const { method } = presented
     await recordWrongCode(scope, place, { accountId, sessionId, method, reason })

@@ -32,3 +32,20 @@ export const mfaChallenges = sqliteTable('mfa_challenges', {
   createdAt: integer('created_at').notNull(),
   expiresAt: integer('expires_at').notNull(),
 })
+
+export const smsCodes = sqliteTable('sms_codes', {
+  /** What it was asked for, as `sms-code.ts` says. */
+  use: text().primaryKey(),
+  factorId: text('factor_id').notNull(),
+  mac: text().notNull(),
+  createdAt: integer('created_at').notNull(),
+  expiresAt: integer('expires_at').notNull(),
+})
+
+export const smsSends = sqliteTable('sms_sends', {
+  messageId: text('message_id').primaryKey(),
+  numberMac: text('number_mac').notNull(),
+  /** Null once the account has gone. */
+  accountId: integer('account_id'),
+  writtenAt: integer('written_at').notNull(),
+})

@@ -26,6 +26,7 @@ import {
   isLiveChallenge,
 } from './challenge-queries.ts'
 import { type CodeFailure, judgeCode, type PresentedCode, readCodeEvidence } from './code.ts'
+import { ofChallenge } from './sms-code.ts'
 
 interface SecondHalf extends PresentedCode {
   readonly mfaToken: string
@@ -44,11 +45,16 @@ export async function verifySecondFactor(scope: RequestScope, sent: SecondHalf):
   const { db, facts } = scope
   const tokenHash = await hashToken(sent.mfaToken)
   const attempt = beginFactorAttempt(scope, challengeSubject(tokenHash, facts.now))
-  const [tally, taken, [challenge], [factor], [recoveryCode]] = await answered(
+  const [tally, taken, [challenge], [factor], [recoveryCode], [smsCode]] = await answered(
     db.batch([
       ...takePlace(db, attempt),
       findChallenge(db, tokenHash, facts),
-      ...(await readCodeEvidence(db, accountOfChallenge(tokenHash, facts.now), sent)),
+      ...(await readCodeEvidence(
+        scope,
+        accountOfChallenge(tokenHash, facts.now),
+        sent,
+        ofChallenge(tokenHash),
+      )),
     ]),
   )
   const place = admit(scope, 'mfa', attempt, tally, taken)
@@ -57,7 +63,7 @@ export async function verifySecondFactor(scope: RequestScope, sent: SecondHalf):
     throw new Problem('mfa_token_invalid')
   }
   const { failures } = place.tally
-  const verdict = await judgeCode(scope, challenge.id, sent, { factor, recoveryCode, failures })
+  const verdict = await judgeCode(scope, challenge.id, sent, { factor, recoveryCode, smsCode, failures })
   const fail = (reason: CodeFailure) => failCode(scope, place, { challenge, tokenHash, sent, reason })
   if (!verdict.isRight) return fail(verdict.reason)
   const { methods, deviceId: known, ...account } = challenge

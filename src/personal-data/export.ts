@@ -31,7 +31,7 @@ export async function exportPersonalData(
     sessionId: actor.session.id,
     details: {},
   })
-  const sections = sectionsOf(db, actor, event.eventId)
+  const sections = sectionsOf(db, actor, event.eventId, keys.factor)
   const [recorded, ...pages] = await answered(
     db.batch([
       insertAuditEvent(db, event, isLiveSession(actor.session.id, facts.now)),
@@ -52,7 +52,7 @@ async function* writeDocument(
   yield `{"exported_at":${JSON.stringify(isoTime(now))}`
   for (const [index, section] of sections.entries()) {
     yield `,"${section.name}":`
-    if (section.isSingle) yield JSON.stringify(section.show(pages[index])[0] ?? null)
+    if (section.isSingle) yield JSON.stringify((await section.show(pages[index]))[0] ?? null)
     else yield* writeList(db, section, pages[index])
   }
   yield '}\n'
@@ -63,7 +63,7 @@ async function* writeList(db: Database, section: Section, first: unknown): Async
   let rows = first
   let separator = '['
   for (;;) {
-    const items = section.show(rows).map((item) => JSON.stringify(item))
+    const items = (await section.show(rows)).map((item) => JSON.stringify(item))
     if (items.length > 0) yield separator + items.join(',')
     if (items.length > 0) separator = ','
     const place = section.findPlace(rows)

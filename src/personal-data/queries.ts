@@ -98,9 +98,9 @@ export function listOwnApiTokens(db: Database, accountId: number) {
 
 /** Second factors, those on offer too. */
 export function listOwnFactors(db: Database, accountId: number) {
-  const { id, method, createdAt, confirmedAt, lastStep } = factors
+  const { id, method, createdAt, confirmedAt, lastStep, secret } = factors
   return db
-    .select({ id, method, createdAt, confirmedAt, lastStep })
+    .select({ id, accountId: factors.accountId, method, createdAt, confirmedAt, lastStep, secret })
     .from(factors)
     .where(eq(factors.accountId, accountId))
     .orderBy(createdAt, id)

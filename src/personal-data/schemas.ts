@@ -83,7 +83,10 @@ const sections = {
       method: z.enum(FACTOR_METHODS),
       offered_at: time(),
       confirmed_at: time().nullable().meta({ description: 'null: it does not count yet' }),
-      last_code_of: time().nullable().meta({ description: 'Of which half minute a code was used last' }),
+      phone_number: text(),
+      last_code_of: time()
+        .nullable()
+        .meta({ description: 'Of which half minute a code of an app was used last' }),
     }),
   recoveryCodes: () => z.object({ created_at: time(), left: z.int() }),
   links: () =>

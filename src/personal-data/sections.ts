@@ -2,6 +2,7 @@
 import type { BatchItem } from 'drizzle-orm/batch'
 import { showCustomer } from '../accounts/schemas.ts'
 import { showApiToken } from '../api-tokens/schemas.ts'
+import type { Keyring } from '../crypto/keyring.ts'
 import { listMessages } from '../outbox/queries.ts'
 import { showMessage } from '../outbox/schemas.ts'
 import type { Database } from '../platform/database.ts'
@@ -51,7 +52,7 @@ export interface Section {
   /** The statement of the first page, or of the one behind a place. */
   readonly read: (after: number | undefined) => BatchItem<'sqlite'>
   /** Rows that `read` found, as they are shown. */
-  readonly show: (rows: unknown) => unknown[]
+  readonly show: (rows: unknown) => Promise<unknown[]>
   /** The place of the last row where another page may follow. */
   readonly findPlace: (rows: unknown) => number | undefined
 }
@@ -66,13 +67,13 @@ type Item<Name extends keyof PersonalData> = PersonalData[Name] extends (infer O
 function whole<Name extends keyof PersonalData, Row>(
   name: Name,
   statement: Statement<Row>,
-  show: (row: Row) => Item<Name>,
+  show: (row: Row) => Item<Name> | Promise<Item<Name>>,
 ): Section {
   return {
     name,
     isSingle: false,
     read: () => statement,
-    show: (rows) => (rows as Row[]).map(show),
+    show: (rows) => Promise.all((rows as Row[]).map(show)),
     findPlace: () => undefined,
   }
 }
@@ -83,13 +84,13 @@ function paged<Name extends keyof PersonalData, Row>(
   pageRows: number,
   read: (after: number | undefined, limit: number) => Statement<Row>,
   placeOf: (row: Row) => number,
-  show: (row: Row) => Item<Name>,
+  show: (row: Row) => Item<Name> | Promise<Item<Name>>,
 ): Section {
   return {
     name,
     isSingle: false,
     read: (after) => read(after, pageRows),
-    show: (rows) => (rows as Row[]).map(show),
+    show: (rows) => Promise.all((rows as Row[]).map(show)),
     findPlace: (rows) => {
       const last = (rows as Row[])[pageRows - 1]
       return last && placeOf(last)
@@ -97,7 +98,7 @@ function paged<Name extends keyof PersonalData, Row>(
   }
 }
 
-type Part = (db: Database, actor: Actor) => Section
+type Part = (db: Database, actor: Actor, factorKeys: Keyring) => Section
 
 const profile: Part = (db, { account }) => ({
   ...whole('profile', findOwnProfile(db, account.id), showOwnProfile),
@@ -120,7 +121,8 @@ const countries: Part = (db, { account }) =>
 const apiTokens: Part = (db, { account }) =>
   whole('api_tokens', listOwnApiTokens(db, account.id), showApiToken)
 
-const factors: Part = (db, { account }) => whole('factors', listOwnFactors(db, account.id), showOwnFactor)
+const factors: Part = (db, { account }, factorKeys) =>
+  whole('factors', listOwnFactors(db, account.id), (row) => showOwnFactor(row, factorKeys))
 
 const recoveryCodes: Part = (db, { account }) =>
   whole('recovery_codes', listOwnRecoveryCodes(db, account.id), showOwnRecoveryCodes)
@@ -161,7 +163,12 @@ const events = (db: Database, { account }: Actor, throughEventId: string) =>
     (row) => showOwnEvent(row, account.id),
   )
 
-export function sectionsOf(db: Database, actor: Actor, throughEventId: string): Section[] {
+export function sectionsOf(
+  db: Database,
+  actor: Actor,
+  throughEventId: string,
+  factorKeys: Keyring,
+): Section[] {
   const parts = [
     profile,
     mechanic,
@@ -177,5 +184,5 @@ export function sectionsOf(db: Database, actor: Actor, throughEventId: string): 
     tickets,
     messages,
   ]
-  return [...parts.map((part) => part(db, actor)), events(db, actor, throughEventId)]
+  return [...parts.map((part) => part(db, actor, factorKeys)), events(db, actor, throughEventId)]
 }

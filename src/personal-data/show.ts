@@ -1,6 +1,8 @@
 /** Rows as they are shown to whom they are about. */
 import { showAuditEvent } from '../audit/schemas.ts'
+import type { Keyring } from '../crypto/keyring.ts'
 import { TOTP_STEP_SECONDS } from '../crypto/totp.ts'
+import { openNumber } from '../mfa/factor-secret.ts'
 import { isoTime } from '../platform/iso-time.ts'
 import { showCents } from '../platform/money.ts'
 import type {
@@ -85,12 +87,18 @@ export function showOwnCountry(row: Row<typeof listOwnCountries>): PersonalData[
   return { country: row.country, first_seen_at: isoTime(row.firstSeenAt) }
 }
 
-export function showOwnFactor(row: Row<typeof listOwnFactors>): PersonalData['factors'][number] {
+/** Of what is encrypted, the number alone: it is the person's own, and the secret of an app proves who one is. */
+export async function showOwnFactor(
+  row: Row<typeof listOwnFactors>,
+  keyring: Keyring,
+): Promise<PersonalData['factors'][number]> {
+  const number = row.method === 'sms' ? await openNumber(keyring, row) : undefined
   return {
     id: row.id,
     method: row.method,
     offered_at: isoTime(row.createdAt),
     confirmed_at: timeOf(row.confirmedAt),
+    phone_number: number ?? null,
     last_code_of: row.lastStep === null ? null : isoTime(row.lastStep * TOTP_STEP_SECONDS),
   }
 }

@@ -68,7 +68,7 @@ export const ACCESS_PROBLEMS = {
     title: 'Code not valid',
     detail: 'The code is wrong, was used before, or is not the present one',
     explanation:
-      'A code of an app counts for its thirty seconds and those before and after, and once. A recovery code works once. After a hundred wrong codes in a row those of the app count no more; a recovery code still does.',
+      'A code of an app counts for its thirty seconds and those before and after, and once. A code by SMS counts for ten minutes, once, and for what it was asked for; a newer one takes its place. A recovery code works once. After a hundred wrong codes in a row those of app and SMS count no more; a recovery code still does.',
   },
   reauthentication_required: {
     status: 401,
@@ -90,6 +90,13 @@ export const ACCESS_PROBLEMS = {
     detail: 'An API token cannot do this; please sign in',
     explanation:
       'Credentials, sessions, devices and API tokens are for a person who has signed in, whatever the scopes of an API token.',
+  },
+  email_unverified: {
+    status: 403,
+    title: 'E-mail address not verified',
+    detail: 'Verify your e-mail address first',
+    explanation:
+      'A telephone number becomes a second factor only for an account whose e-mail address has been verified.',
   },
   csrf_failed: {
     status: 403,

@@ -24,7 +24,7 @@ export const documentRoute = createRoute({
 const TAGS = [
   { name: 'Service', description: 'What the service says of itself' },
   { name: 'Sign-in', description: 'Getting and ending a session' },
-  { name: 'Second factor', description: 'Authenticator app, recovery codes and trusted devices' },
+  { name: 'Second factor', description: 'Authenticator app, SMS, recovery codes and trusted devices' },
   { name: 'API tokens', description: 'What programs sign in with' },
   { name: 'Customers', description: 'The paths of the old service' },
   { name: 'Profile', description: 'The own account, whatever the role' },

@@ -7,6 +7,7 @@ export interface Keys {
   readonly accessToken: Keyring
   readonly cursor: Keyring
   readonly csrf: Keyring
+  readonly sms: Keyring
   readonly pepper: Keyring
   readonly auditMac: Keyring
   readonly auditSeal: Keyring
@@ -27,6 +28,7 @@ export async function loadKeys(settings: Settings): Promise<Keys> {
     accessToken,
     cursor,
     csrf,
+    sms,
     pepper,
     auditMac,
     auditSeal,
@@ -38,6 +40,7 @@ export async function loadKeys(settings: Settings): Promise<Keys> {
     deriveKeyring(signing, 'access-token'),
     deriveKeyring(signing, 'cursor'),
     deriveKeyring(signing, 'csrf'),
+    deriveKeyring(signing, 'sms'),
     deriveKeyring(data, 'password-pepper'),
     deriveKeyring(data, 'audit-mac'),
     deriveKeyring(data, 'audit-seal'),
@@ -50,6 +53,7 @@ export async function loadKeys(settings: Settings): Promise<Keys> {
     accessToken,
     cursor,
     csrf,
+    sms,
     pepper,
     auditMac,
     auditSeal,

@@ -94,7 +94,7 @@ export const PROBLEMS = {
     status: 404,
     title: 'Second factor not found',
     explanation:
-      'You have no such second factor, or none on offer that could be confirmed. An offer is good for an hour.',
+      'You have no such second factor, or none on offer that could be confirmed. An offer is good for an hour. To a number that too many wrong codes have disabled no code is sent.',
   },
   api_token_not_found: {
     status: 404,
@@ -193,6 +193,13 @@ export const PROBLEMS = {
     detail: 'Please try again in a moment',
     explanation:
       'Passwords are checked one at a time and the queue is full. Retry-After says how many seconds to wait.',
+  },
+  sms_unavailable: {
+    status: 503,
+    title: 'No SMS is sent',
+    detail: 'No SMS can be sent to this number now; please use another method',
+    explanation:
+      'This service sends no SMS, or none any more today, or none to the country of the number. An authenticator app and recovery codes need none.',
   },
   not_ready: {
     status: 503,

@@ -83,6 +83,7 @@ const CHALLENGES: Partial<Record<ProblemCode, string>> = {
 const RETRY_AFTER_SECONDS: Partial<Record<ProblemCode, string>> = {
   unavailable: '5',
   sign_in_busy: '5',
+  sms_unavailable: '3600',
   misconfigured: '60',
   not_ready: '5',
   too_many_requests: '60',

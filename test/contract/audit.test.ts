@@ -21,6 +21,7 @@ import {
 import { runCron, seeKeys } from '../support/cron.ts'
 import { mailProvider, unsentMessageOf } from '../support/mail-provider.ts'
 import { logLines, passTime } from '../support/production-limits.ts'
+import { askForCode, codeTo, enrolNumber } from '../support/sms-provider.ts'
 import { testEnv } from '../support/test-env.ts'
 
 interface Row {
@@ -239,6 +240,25 @@ describe('S109: each flow leaves exactly its events', () => {
     expect(rows.every(({ actor_id, subject_id }) => actor_id === john.id && subject_id === john.id)).toBe(
       true,
     )
+  })
+
+  it('a number as second factor, from its offer to its removal', async () => {
+    const person = await customer()
+    await newEvents()
+    const john = await enrolNumber(person)
+    expect(names(await newEvents())).toEqual(['factor.offered', 'factor.added'])
+    await askForCode(await challengeOf(john))
+    await john.post('/auth/step-up/challenge', { method: 'sms' })
+    const [challenged, atSignIn, atStepUp] = await newEvents()
+    const sent = { event: 'factor.code_sent', subject_id: john.id, details: expect.stringContaining('"sms"') }
+    expect([challenged, atSignIn, atStepUp]).toMatchObject([
+      { event: 'sign_in.challenged' },
+      { ...sent, actor_id: null },
+      { ...sent, actor_id: john.id },
+    ])
+    await john.post('/auth/step-up', { method: 'sms', code: await codeTo(john.number, 3) })
+    await john.delete('/auth/mfa/sms')
+    expect(names(await newEvents())).toEqual(['session.stepped_up', 'factor.removed'])
   })
 
   it('an export of what is held about oneself', async () => {

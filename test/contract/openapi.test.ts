@@ -30,6 +30,7 @@ import {
   type Schema,
 } from '../support/openapi.ts'
 import { withSettings } from '../support/settings.ts'
+import { askForCode, codeTo, uniqueNumber, verifyEmail } from '../support/sms-provider.ts'
 
 let document: OpenApiDocument
 let operations: Operation[]
@@ -198,6 +199,8 @@ const OTHER_SUCCESSES: Record<string, string[]> = {
   'POST /auth/email/resend': ['202'],
   // Where registration is private, it does not say whether it has created anything.
   'POST /customers': ['201', '202'],
+  'POST /auth/mfa/challenge': ['202'],
+  'POST /auth/step-up/challenge': ['202'],
 }
 
 describe('answers', () => {
@@ -287,7 +290,11 @@ describe('answers', () => {
     mailProvider.mood = 'up'
     const offered = await mike.post('/auth/mfa/totp')
     const confirmed = await mike.post('/auth/mfa/totp/confirm', { code: codeOf(offered.body.secret) })
-    const [first = '', second = ''] = confirmed.body.recovery_codes
+    await verifyEmail(mike)
+    const number = uniqueNumber()
+    const smsOffered = await mike.post('/auth/mfa/sms', { phone_number: number })
+    const smsConfirmed = await mike.post('/auth/mfa/sms/confirm', { code: await codeTo(number) })
+    const [first = '', second = ''] = smsConfirmed.body.recovery_codes
     const byCode = { method: 'recovery_code', trust_device: true }
     const mona = await customer()
     const moved = uniqueEmail('moved')
@@ -301,7 +308,12 @@ describe('answers', () => {
       ['/auth/mfa/totp/confirm', 'post', confirmed],
       ['/auth/mfa/verify', 'post', await verify(await challengeOf(mike), first, byCode)],
       ['/auth/step-up', 'post', await mike.post('/auth/step-up', { method: 'recovery_code', code: second })],
+      ['/auth/mfa/sms', 'post', smsOffered],
+      ['/auth/mfa/sms/confirm', 'post', smsConfirmed],
+      ['/auth/mfa/challenge', 'post', await askForCode(await challengeOf(mike))],
+      ['/auth/step-up/challenge', 'post', await mike.post('/auth/step-up/challenge', { method: 'sms' })],
       ['/auth/mfa', 'get', await mike.get('/auth/mfa')],
+      ['/auth/mfa/sms', 'delete', await mike.delete('/auth/mfa/sms')],
       ['/auth/mfa/trusted-devices', 'get', await mike.get('/auth/mfa/trusted-devices')],
       ['/auth/mfa/recovery-codes', 'post', await mike.post('/auth/mfa/recovery-codes')],
       ['/auth/mfa/totp', 'delete', await mike.delete('/auth/mfa/totp')],
@@ -446,6 +458,7 @@ const CREATE = [
   'POST /auth/tokens',
   'POST /admin/accounts',
   'POST /auth/mfa/totp',
+  'POST /auth/mfa/sms',
   'POST /auth/mfa/recovery-codes',
 ]
 

@@ -22,6 +22,7 @@ import { mailTo, tokenIn } from '../support/mail-provider.ts'
 import { undocumentedAnswers } from '../support/openapi.ts'
 import { kv, logLines, passTime } from '../support/production-limits.ts'
 import { withSettings } from '../support/settings.ts'
+import { uniqueNumber } from '../support/sms-provider.ts'
 import { testEnv } from '../support/test-env.ts'
 
 let john: Person
@@ -173,6 +174,12 @@ const PROVOCATIONS: Record<ProblemCode, () => Promise<Answer>> = {
     const person = await guarded()
     return verify(await challengeOf(person), wrongCode(person.secret))
   },
+  email_unverified: () => john.post('/auth/mfa/sms', { phone_number: uniqueNumber() }),
+  sms_unavailable: async () => {
+    const send = await withSettings({ SMS_PROVIDER: 'none' })
+    const headers = { Authorization: `Bearer ${john.token}` }
+    return send('POST', '/auth/mfa/sms', { phone_number: uniqueNumber() }, headers)
+  },
   factor_not_found: () => john.delete('/auth/mfa/totp'),
   reauthentication_required: async () => {
     const stale = await withSettings({ FRESH_AUTH_SECONDS: '0' })
@@ -254,6 +261,7 @@ customer_not_found 404 Customer not found
 customer_unknown 400 Customer not found
 device_not_found 404 Device not found
 email_taken 400 Email already associated with another account
+email_unverified 403 E-mail address not verified
 factor_code_invalid 401 Code not valid
 factor_not_found 404 Second factor not found
 forbidden 403 Unauthorized
@@ -297,6 +305,7 @@ request_timeout 408 Request timeout
 session_not_found 404 Session not found
 session_required 403 Session required
 sign_in_busy 503 Too many sign-ins at once
+sms_unavailable 503 No SMS is sent
 sort_field_invalid 400 Invalid sort field
 stock_exhausted 409 Not enough in stock
 ticket_full 409 Service ticket is full

@@ -17,6 +17,7 @@ import { runCron } from '../support/cron.ts'
 import { mailTo, tokenIn } from '../support/mail-provider.ts'
 import { bindingsOf, d1, passTime, statements } from '../support/production-limits.ts'
 import { withSettings } from '../support/settings.ts'
+import { askForCode, codeTo, enrolNumber } from '../support/sms-provider.ts'
 import { testEnv } from '../support/test-env.ts'
 
 let john: Person
@@ -204,7 +205,13 @@ async function useSecondFactor(): Promise<void> {
   await john.delete(`/auth/mfa/trusted-devices/${id}`)
   await john.post('/auth/step-up', { method: 'recovery_code', code: recoveryCodes[0] })
   await john.post('/auth/mfa/recovery-codes')
+  const withSms = await enrolNumber(john)
+  const mfaToken = await challengeOf(withSms)
+  await askForCode(mfaToken)
+  await verify(mfaToken, await codeTo(withSms.number, 2), { method: 'sms' })
+  await john.post('/auth/step-up/challenge', { method: 'sms' })
   await john.get('/auth/mfa')
+  await john.delete('/auth/mfa/sms')
   await boss.post(`/admin/accounts/${boss.id + 1_000}/reset-mfa`)
   await boss.post(`/admin/accounts/${(await customer()).id}/reset-mfa`)
 }

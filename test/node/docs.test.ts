@@ -81,6 +81,7 @@ describe('docs/security.md', () => {
     for (const [label, path, name] of [
       ['sign-in that awaits its second factor', 'src/mfa/challenge-queries.ts', 'CHALLENGE_SECONDS'],
       ['authenticator app that is offered', 'src/mfa/queries.ts', 'FACTOR_OFFER_SECONDS'],
+      ['code by SMS', 'src/mfa/sms-code.ts', 'SMS_CODE_SECONDS'],
       ['trusted device, since the code', 'src/sessions/device-queries.ts', 'DEVICE_TRUSTED_SECONDS'],
     ] as const)
       expect(rowOf(label)?.[1]).toBe(`${constant(path, name)} s`)
@@ -111,7 +112,12 @@ describe('docs/security.md', () => {
     expect(limitOf('`SIGN_IN_ADDRESS_FAILURES`, `SIGN_IN_ADDRESS_SECONDS`')).toBe(
       `${fallback('SIGN_IN_ADDRESS_FAILURES')} in ${fallback('SIGN_IN_ADDRESS_SECONDS')} s`,
     )
-    for (const name of ['SIGN_IN_ACCOUNT_FAILURES', 'PASSWORD_MAX_FAILURES', 'DEVICE_MAX_FAILURES']) {
+    for (const name of [
+      'SIGN_IN_ACCOUNT_FAILURES',
+      'PASSWORD_MAX_FAILURES',
+      'DEVICE_MAX_FAILURES',
+      'SMS_DAILY_LIMIT',
+    ]) {
       expect(limitOf(`\`${name}\``), name).toBe(fallback(name))
     }
     expect(limitOf('`SIGN_IN_WAIT_MINUTES`')).toBe(`${fallback('SIGN_IN_WAIT_MINUTES')} min`)
@@ -120,6 +126,9 @@ describe('docs/security.md', () => {
     const invitations = constant(policy, 'INVITATIONS_PER_MINUTE')
     expect(limitOf('`INVITATIONS_PER_MINUTE`')).toBe(`${invitations} in 60 s`)
     expect(limitOf('`FACTOR_MAX_FAILURES`')).toBe(String(constant(policy, 'FACTOR_MAX_FAILURES')))
+    expect(limitOf('`SMS_PER_HOUR`')).toBe(
+      `${constant(policy, 'SMS_PER_HOUR')} in ${constant(policy, 'HOUR_SECONDS')} s`,
+    )
     expect(limitOf('`CHALLENGE_MAX_FAILURES`')).toBe(
       String(constant('src/mfa/challenge-queries.ts', 'CHALLENGE_MAX_FAILURES')),
     )

@@ -19,6 +19,7 @@ import {
 import { mailTo } from '../support/mail-provider.ts'
 import { undocumentedAnswers } from '../support/openapi.ts'
 import { beforeRoundTrip, bindingsOf, d1, logLines, passTime } from '../support/production-limits.ts'
+import { enrolNumber, type WithNumber } from '../support/sms-provider.ts'
 import { testEnv } from '../support/test-env.ts'
 
 const EXPORT = '/auth/export'
@@ -41,7 +42,7 @@ let answer: Answer
 /** What John got, and Mike, who is a mechanic of the shop. */
 let held: any
 let heldOfMike: any
-let guardedMike: Guarded
+let guardedMike: Guarded & WithNumber
 
 const rowsOf = async (sql: string, ...values: unknown[]) =>
   (
@@ -109,7 +110,7 @@ beforeAll(async () => {
   }
   answer = await john.get(EXPORT, FROM_JOHN)
   held = answer.body
-  guardedMike = await enrol(mike)
+  guardedMike = await enrolNumber(await enrol(mike))
   heldOfMike = (await mike.get(EXPORT, FROM_MIKE)).body
 }, 60_000)
 
@@ -159,6 +160,7 @@ const EXPORTED: Record<string, string> = {
   'factors.method': 'factors.method',
   'factors.created_at': 'factors.offered_at',
   'factors.confirmed_at': 'factors.confirmed_at',
+  'factors.secret': 'factors.phone_number',
   'factors.last_step': 'factors.last_code_of',
   'recovery_codes.created_at': 'recovery_codes.created_at',
   'account_countries.country': 'countries.country',
@@ -246,9 +248,10 @@ const WITHHELD: Record<string, string> = {
   'devices.token_hash': HASH,
   'devices.previous_token_hash': HASH,
   'factors.account_id': OWNER,
-  'factors.secret': 'a sealed box with the secret of an app',
   'recovery_codes.account_id': OWNER,
   'recovery_codes.code_hash': HASH,
+  'sms_codes.*': 'for ten minutes, what a code that was sent is checked by',
+  'sms_sends.*': 'for a day, that an SMS was written, which messages show as well',
   'mfa_challenges.*': 'for ten minutes, a sign-in that awaits its second factor',
   'account_countries.account_id': OWNER,
   'api_tokens.account_id': OWNER,
@@ -362,7 +365,12 @@ describe('the document', () => {
 
   it('has the second factor without its secret, and how many recovery codes are left', () => {
     const { id, offered_at, confirmed_at, last_code_of, ...factor } = heldOfMike.factors[0]
-    expect([heldOfMike.factors.length, factor]).toEqual([1, { method: 'totp' }])
+    expect([heldOfMike.factors.length, factor]).toEqual([2, { method: 'totp', phone_number: null }])
+    expect(heldOfMike.factors[1]).toMatchObject({
+      method: 'sms',
+      phone_number: guardedMike.number,
+      last_code_of: null,
+    })
     expect(heldOfMike.recovery_codes).toMatchObject([{ left: 10 }])
     const text = JSON.stringify(heldOfMike)
     for (const secret of [guardedMike.secret, ...guardedMike.recoveryCodes])

@@ -560,9 +560,9 @@ describe('S67: what is no code', () => {
   })
 
   it('and of methods there are those that are listed', async () => {
-    const body = { mfa_token: 'x', method: 'sms', code: '123456' }
+    const body = { mfa_token: 'x', method: 'email', code: '123456' }
     const answer = await anonymous().post('/auth/mfa/verify', body)
-    expect(answer.body.errors).toEqual({ method: ['Must be one of: totp, recovery_code.'] })
+    expect(answer.body.errors).toEqual({ method: ['Must be one of: totp, sms, recovery_code.'] })
   })
 })
 

@@ -65,13 +65,13 @@ export const REVOCATIONS = {
   },
   factorAdded: {
     what: 'A second factor that is added, or takes the place of another',
-    by: '`POST /auth/mfa/totp/confirm`',
+    by: '`POST /auth/mfa/totp/confirm`, `POST /auth/mfa/sms/confirm`',
     ends: 'every session but this one',
     answer: 'invalid_token',
   },
   factorRemoved: {
     what: 'A second factor that is removed',
-    by: '`DELETE /auth/mfa/totp`',
+    by: '`DELETE /auth/mfa/totp`, `DELETE /auth/mfa/sms`',
     ends: 'every session but this one',
     answer: 'invalid_token',
   },

@@ -19,6 +19,7 @@ import {
 import { codeOf } from '../support/one-time-code.ts'
 import { operationsOf, readDocument, undocumentedAnswers } from '../support/openapi.ts'
 import { logLines } from '../support/production-limits.ts'
+import { uniqueNumber, verifyEmail } from '../support/sms-provider.ts'
 import { testEnv } from '../support/test-env.ts'
 
 const COLUMNS = [
@@ -56,6 +57,11 @@ const MATRIX: Record<string, Statuses> = {
   'DELETE /auth/devices/{id}': [401, 200, 404, 404, 404, 401, 403, 401],
   'POST /auth/step-up': [401, 200, 200, 200, 200, 401, 403, 401],
   'POST /auth/mfa/verify': [401, 401, 401, 401, 401, 401, 401, 401],
+  'POST /auth/mfa/challenge': [401, 401, 401, 401, 401, 401, 401, 401],
+  'POST /auth/step-up/challenge': [401, 404, 404, 404, 404, 401, 403, 401],
+  'POST /auth/mfa/sms': [401, 201, 403, 201, 201, 401, 403, 401],
+  'POST /auth/mfa/sms/confirm': [401, 401, 404, 401, 401, 401, 403, 401],
+  'DELETE /auth/mfa/sms': [401, 404, 404, 404, 404, 401, 403, 401],
   'GET /auth/mfa': [401, 200, 200, 200, 200, 401, 403, 401],
   'POST /auth/mfa/totp': [401, 201, 201, 201, 201, 401, 403, 401],
   'POST /auth/mfa/totp/confirm': [401, 401, 401, 401, 401, 401, 403, 401],
@@ -140,6 +146,8 @@ const newTicket = () => ({ customer_id: john.id, description: 'Brakes', service_
 
 beforeAll(async () => {
   ;[john, jane, mike, boss] = await Promise.all([customer(), customer(), mechanic(), admin()])
+  // Jane has not verified her address.
+  for (const person of [john, mike, boss]) await verifyEmail(person)
   ended = await freshlyEnded(john)
   till = await program(boss, 'tickets:read')
   pending = await enrol(await admin())
@@ -178,6 +186,10 @@ const BODIES: Record<string, (person: Person | undefined) => unknown> = {
   'POST /auth/password/reset': () => ({ token: 'never-issued', password: 'torque-wrench-43' }),
   'POST /auth/password/forgot': (person) => ({ email: (person ?? john).email }),
   'POST /auth/mfa/verify': () => ({ mfa_token: 'never-issued', method: 'totp', code: '123456' }),
+  'POST /auth/mfa/challenge': () => ({ mfa_token: 'never-issued', method: 'sms' }),
+  'POST /auth/step-up/challenge': () => ({ method: 'sms' }),
+  'POST /auth/mfa/sms': () => ({ phone_number: uniqueNumber() }),
+  'POST /auth/mfa/sms/confirm': () => ({ code: '000000' }),
   'POST /auth/mfa/totp/confirm': () => ({ code: '000000' }),
   'POST /auth/password/change': (person) => {
     const { password } = person ?? john
@@ -271,6 +283,20 @@ async function callAs(column: Column, operation: string): Promise<Answer> {
   return answer
 }
 
+/** Open to anyone who sends the right thing in the body. */
+const OPEN_TO_PROOFS = ['POST /auth/refresh', 'POST /auth/mfa/verify', 'POST /auth/mfa/challenge']
+
+/**
+ * Whose ticket a customer opens, that a code is wrong, or an address not verified, is in the body or the account, of which
+ * an explanation knows nothing.
+ */
+const DECIDED_BY_MORE = [
+  'POST /service-tickets',
+  'POST /auth/mfa/totp/confirm',
+  'POST /auth/mfa/sms',
+  'POST /auth/mfa/sms/confirm',
+]
+
 describe('S88: role and operation', () => {
   it('the table has every documented operation and no other', () => {
     expect(Object.keys(MATRIX).sort()).toEqual(operations.toSorted())
@@ -295,12 +321,8 @@ describe('S88: role and operation', () => {
           operation: named,
         } = (await boss.post('/admin/access/explain', question)).body
         // What anyone may call can say no for reasons of its own.
-        const isOpen =
-          expected[0] !== 401 || ['POST /auth/refresh', 'POST /auth/mfa/verify'].includes(operation)
-        // Whose ticket a customer opens, or that a code is wrong, is in the body, of which an explanation knows nothing.
-        const isLetIn =
-          ['POST /service-tickets', 'POST /auth/mfa/totp/confirm'].includes(operation) ||
-          ![401, 403].includes(expected[index + 1] ?? 0)
+        const isOpen = expected[0] !== 401 || OPEN_TO_PROOFS.includes(operation)
+        const isLetIn = DECIDED_BY_MORE.includes(operation) || ![401, 403].includes(expected[index + 1] ?? 0)
         expect([operation, person.id, named, reason === 'open', allowed]).toEqual([
           operation,
           person.id,
@@ -316,7 +338,7 @@ describe('S88: role and operation', () => {
     const by = caller(mfaToken)
     for (const operation of operations.filter((one) => MATRIX[one]?.[0] === 401)) {
       const answer = await callAs('MFA pending', operation)
-      const isOpen = operation === 'POST /auth/refresh' || operation === 'POST /auth/mfa/verify'
+      const isOpen = OPEN_TO_PROOFS.includes(operation)
       expect([operation, answer.status, isOpen || answer.body.code]).toEqual([
         operation,
         401,
