@@ -4,9 +4,12 @@
  */
 import { and, sql } from 'drizzle-orm'
 import type { BatchItem } from 'drizzle-orm/batch'
+import { contactOf } from '../accounts/address-queries.ts'
 import type { AuditFacts } from '../audit/events.ts'
 import { insertAuditEvent, isRecorded, type SignedAuditEvent, signAuditEvent } from '../audit/queries.ts'
-import { withdrawOrphanedLinkMails } from '../outbox/queries.ts'
+import { insertOutboxMessage, withdrawOrphanedLinkMails } from '../outbox/queries.ts'
+import { sealMail } from '../outbox/seal.ts'
+import { sendSoon } from '../outbox/send.ts'
 import { answered, previousChangedOne, previousChangedSome } from '../platform/database.ts'
 import { Problem } from '../platform/problem.ts'
 import type { RequestScope } from '../platform/request-scope.ts'
@@ -107,7 +110,7 @@ function eventsOf(from: Standing, to: Standing): StandingEvent[] {
 }
 
 /**
- * Deletes an account of whatever role for good, with its sessions, API tokens and links.
+ * Deletes an account of whatever role for good, with its sessions, API tokens and links, and confirms it by mail.
  * @throws Problem `reauthentication_required`, `last_admin_protected`, `account_not_found`, `invalid_token` (the session
  *   ended meanwhile), `unavailable`
  */
@@ -118,16 +121,25 @@ export async function removeAccount(scope: RequestScope, actor: Actor, target: A
     event: 'account.deleted',
     details: { role: target.role },
   })
+  const confirmation = await sealMail(scope, {
+    to: contactOf(target),
+    // The account is gone by the time that the message is written.
+    accountId: null,
+    template: 'account_deleted',
+    values: {},
+  })
   const [sessions, [obstacle], deleted] = await answered(
     db.batch([
       listEndingSessions(db, target.id),
       findObstacle(db, target.id),
       deleteAccount(db, target.id, target.role, isLiveSession(actor.session.id, facts.now)),
       insertAuditEvent(db, event, previousChangedOne),
+      insertOutboxMessage(db, confirmation, isRecorded(event)),
       withdrawOrphanedLinkMails(db, facts.now),
     ]),
   )
   if (deleted.length === 1) {
+    sendSoon(scope, confirmation.id)
     scope.waitUntil(markEnded(kv, sessions, 'account_deleted', facts.now))
     return
   }

@@ -4,6 +4,7 @@ import type { BatchItem } from 'drizzle-orm/batch'
 import { insertAuditEvent, signAuditEvent } from '../audit/queries.ts'
 import { findTotpStep } from '../crypto/totp.ts'
 import { FACTOR_MAX_FAILURES } from '../limits/policy.ts'
+import { type Owner, prepareNotice } from '../notices/notice.ts'
 import { logAlert } from '../platform/log.ts'
 import type { RequestScope } from '../platform/request-scope.ts'
 import { openFactorSecret } from './factor-secret.ts'
@@ -37,6 +38,8 @@ export type CodeVerdict =
       readonly isUnused: SQL
       /** Uses it up, under a condition. */
       readonly spend: (when: SQL) => readonly BatchItem<'sqlite'>[]
+      /** After that batch: mails what its owner hears of it. */
+      readonly sendSoon: () => void
     }
 
 const refused = (reason: CodeFailure) => ({ isRight: false, reason }) as const
@@ -70,11 +73,11 @@ interface Evidence {
 
 export async function judgeCode(
   scope: RequestScope,
-  accountId: number,
+  owner: Owner,
   presented: PresentedCode,
   evidence: Evidence,
 ): Promise<CodeVerdict> {
-  if (presented.method === 'recovery_code') return judgeRecoveryCode(scope, accountId, evidence)
+  if (presented.method === 'recovery_code') return judgeRecoveryCode(scope, owner, evidence)
   // Not even the right code: so many guesses may have found it.
   if (evidence.failures >= FACTOR_MAX_FAILURES) return refused('factor_disabled')
   if (!evidence.factor) return refused('no_factor')
@@ -87,6 +90,7 @@ export async function judgeCode(
     isRight: true,
     isUnused: isStepUnused(id, found.step),
     spend: (when) => [updateLastStep(scope.db, id, found.step, when)],
+    sendSoon: () => undefined,
   }
 }
 
@@ -102,6 +106,7 @@ export async function judgeSmsCode(
     isRight: true,
     isUnused: isSmsCodeUnused(sent),
     spend: (when) => [deleteSmsCode(db, sent, when)],
+    sendSoon: () => undefined,
   }
 }
 
@@ -117,10 +122,12 @@ export async function findStep({ keys, facts }: RequestScope, factor: StoredFact
 }
 
 async function judgeRecoveryCode(
-  { db, keys, facts }: RequestScope,
-  accountId: number,
+  scope: RequestScope,
+  owner: Owner,
   { recoveryCode }: Evidence,
 ): Promise<CodeVerdict> {
+  const { db, keys, facts } = scope
+  const { id: accountId } = owner
   if (!recoveryCode) return refused('wrong_code')
   const { codeHash } = recoveryCode
   const event = await signAuditEvent(keys.auditMac, facts, {
@@ -130,9 +137,15 @@ async function judgeRecoveryCode(
     subjectId: accountId,
     details: {},
   })
+  const notice = await prepareNotice(scope, 'recovery_code.used', owner)
   return {
     isRight: true,
     isUnused: isRecoveryCodeUnused(accountId, codeHash),
-    spend: (when) => [insertAuditEvent(db, event, when), deleteRecoveryCode(db, accountId, codeHash, when)],
+    spend: (when) => [
+      insertAuditEvent(db, event, when),
+      deleteRecoveryCode(db, accountId, codeHash, when),
+      ...notice.insert(when),
+    ],
+    sendSoon: notice.sendSoon,
   }
 }

@@ -1,11 +1,13 @@
 /** Getting a second factor: it is offered, and counts once a code of it has been sent back. */
 import { and, type SQL, sql } from 'drizzle-orm'
 import type { BatchItem } from 'drizzle-orm/batch'
+import { contactOf } from '../accounts/address-queries.ts'
 import { insertAuditEvent, isRecorded, signAuditEvent } from '../audit/queries.ts'
 import { randomBytes, randomId } from '../crypto/random.ts'
 import { TOTP_SECRET_BYTES } from '../crypto/totp.ts'
 import { admit, announceSuccess, takePlace } from '../limits/attempt.ts'
 import { deleteAttempt } from '../limits/queries.ts'
+import { prepareNotice } from '../notices/notice.ts'
 import { answered, previousChangedOne } from '../platform/database.ts'
 import { Problem } from '../platform/problem.ts'
 import type { RequestScope } from '../platform/request-scope.ts'
@@ -146,6 +148,10 @@ async function writeConfirmation(
   const hashes = await Promise.all(codes.map(hashRecoveryCode))
   const event = await signFactorEvent(scope, actor, 'factor.added', { method, id })
   const isWritten = isRecorded(event)
+  const notice = await prepareNotice(scope, 'factor.added', {
+    id: accountId,
+    contact: contactOf(actor.account),
+  })
   const isProved = and(isUnused, isLiveSession(sessionId, facts.now)) ?? sql`false`
   const isAllowed = and(isOnOffer(id, facts.now), isProved) ?? sql`false`
   const [, confirmed, , , , ended] = await answered(
@@ -161,8 +167,10 @@ async function writeConfirmation(
       deleteChallengesOf(db, accountId, isWritten),
       ...spend(isWritten),
       ...clear(isWritten),
+      ...notice.insert(isWritten),
     ]),
   )
+  notice.sendSoon()
   scope.waitUntil(markEnded(scope.kv, ended, 'session_ended', facts.now))
   return confirmed.length === 1
 }

@@ -1,7 +1,9 @@
 /** Giving up a second factor, and new recovery codes. */
 import { and, type SQL, sql } from 'drizzle-orm'
+import { contactOf } from '../accounts/address-queries.ts'
 import { insertAuditEvent, isRecorded, signAuditEvent } from '../audit/queries.ts'
 import { deleteThrottles, factorKey } from '../limits/queries.ts'
+import { prepareNotice } from '../notices/notice.ts'
 import { answered, type Database, previousChangedOne } from '../platform/database.ts'
 import { Problem } from '../platform/problem.ts'
 import type { RequestScope } from '../platform/request-scope.ts'
@@ -50,15 +52,21 @@ export async function removeFactor(scope: RequestScope, actor: Actor, method: Fa
     sessionId: actor.session.id,
     details: { method },
   })
+  const notice = await prepareNotice(scope, 'factor.removed', {
+    id: accountId,
+    contact: contactOf(actor.account),
+  })
   const [removed, , ended] = await answered(
     db.batch([
       deleteFactor(db, accountId, method, isLiveSession(actor.session.id, facts.now)),
       insertAuditEvent(db, event, previousChangedOne),
       deleteSessionsOf(db, accountId, isRecorded(event), { except: actor.session.id }),
       ...followRemoval(db, accountId, isRecorded(event)),
+      ...notice.insert(isRecorded(event)),
     ]),
   )
   if (removed.length === 0) throw await whyNotChanged(scope, actor)
+  notice.sendSoon()
   scope.waitUntil(markEnded(scope.kv, ended, 'session_ended', facts.now))
 }
 
@@ -81,15 +89,21 @@ export async function replaceRecoveryCodes(scope: RequestScope, actor: Actor): P
     sessionId: actor.session.id,
     details: {},
   })
+  const notice = await prepareNotice(scope, 'recovery_codes.replaced', {
+    id: accountId,
+    contact: contactOf(actor.account),
+  })
   const isAllowed = and(isLiveSession(actor.session.id, facts.now), hasFactor(accountId)) ?? sql`false`
   const [recorded] = await answered(
     db.batch([
       insertAuditEvent(db, event, isAllowed),
       deleteRecoveryCodes(db, accountId, isRecorded(event)),
       insertRecoveryCodes(db, accountId, hashes, facts.now, isRecorded(event)),
+      ...notice.insert(isRecorded(event)),
     ]),
   )
   if (recorded.meta.changes === 0) throw await whyNotChanged(scope, actor)
+  notice.sendSoon()
   return codes
 }
 

@@ -1,5 +1,6 @@
 /** Stepping up with the second factor: whoever has one proves by it that they are still there. */
 import { and, sql } from 'drizzle-orm'
+import { contactOf } from '../accounts/address-queries.ts'
 import { insertAuditEvent, isRecorded, signAuditEvent } from '../audit/queries.ts'
 import { admit, announceSuccess, takePlace } from '../limits/attempt.ts'
 import { answered, previousChangedOne } from '../platform/database.ts'
@@ -34,7 +35,8 @@ export async function stepUpWithFactor(
   )
   const place = admit(scope, 'mfa', attempt, tally, taken)
   const { failures } = place.tally
-  const verdict = await judgeCode(scope, accountId, presented, { factor, recoveryCode, smsCode, failures })
+  const owner = { id: accountId, contact: contactOf(actor.account) }
+  const verdict = await judgeCode(scope, owner, presented, { factor, recoveryCode, smsCode, failures })
   const fail = async (reason: CodeFailure) => {
     const { method } = presented
     await recordWrongCode(scope, place, { accountId, sessionId, method, reason })
@@ -63,5 +65,6 @@ export async function stepUpWithFactor(
     return fail('code_used')
   }
   announceSuccess(scope, place)
+  verdict.sendSoon()
   return facts.now + settings.freshAuthSeconds
 }

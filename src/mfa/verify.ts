@@ -63,7 +63,8 @@ export async function verifySecondFactor(scope: RequestScope, sent: SecondHalf):
     throw new Problem('mfa_token_invalid')
   }
   const { failures } = place.tally
-  const verdict = await judgeCode(scope, challenge.id, sent, { factor, recoveryCode, smsCode, failures })
+  const owner = { id: challenge.id, contact: contactOf(challenge) }
+  const verdict = await judgeCode(scope, owner, sent, { factor, recoveryCode, smsCode, failures })
   const fail = (reason: CodeFailure) => failCode(scope, place, { challenge, tokenHash, sent, reason })
   if (!verdict.isRight) return fail(verdict.reason)
   const { methods, deviceId: known, ...account } = challenge
@@ -79,7 +80,7 @@ export async function verifySecondFactor(scope: RequestScope, sent: SecondHalf):
     replaces: sent.replaces,
     held: { sessions: account.sessionCount, devices: account.deviceCount },
     news: judgeFamiliarity(account, known !== null, facts.country),
-    contact: contactOf(account),
+    contact: owner.contact,
     clear: (isOpened) => [
       ...verdict.spend(isOpened),
       deleteChallenge(db, tokenHash, isOpened),
@@ -90,6 +91,7 @@ export async function verifySecondFactor(scope: RequestScope, sent: SecondHalf):
   // Somebody else was quicker with this code or this token, or the account has changed.
   if (!opened) return fail('code_used')
   announceSuccess(scope, place)
+  verdict.sendSoon()
   return admitOpened(scope, account, opened)
 }
 

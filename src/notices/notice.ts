@@ -18,6 +18,11 @@ const NOTICES = {
   'password.reset': 'password_changed',
   'password.disabled': 'password_disabled',
   'token.created': 'api_token_created',
+  'factor.added': 'factor_added',
+  'factor.removed': 'factor_removed',
+  'factor.reset': 'factors_reset',
+  'recovery_code.used': 'recovery_code_used',
+  'recovery_codes.replaced': 'recovery_codes_replaced',
 } as const satisfies Partial<Record<AuditEventName, NoticeTemplate>>
 
 /** Who is told. */
@@ -45,7 +50,8 @@ export async function prepareNotice(
     accountId: id,
     to: contact,
     // No name of a browser: whoever signs in chooses what it says.
-    values: { at: isoTime(now), country: country ?? '' },
+    // Nor where an admin was who did it.
+    values: { at: isoTime(now), country: event === 'factor.reset' ? '' : (country ?? '') },
   })
   const isSeldom = hasFewMessages(id, template, now - NOTICES_WITHIN_SECONDS, MAX_NOTICES)
   return { ...notice, insert: (when) => notice.insert(and(when, isSeldom) ?? when) }

@@ -8,7 +8,9 @@ export type NoticeTemplate =
   | 'password_disabled'
   | 'factor_added'
   | 'factor_removed'
+  | 'factors_reset'
   | 'recovery_code_used'
+  | 'recovery_codes_replaced'
   | 'api_token_created'
 
 type NoticeValues = {
@@ -67,7 +69,9 @@ const LIFETIMES: Record<Template, number> = {
   password_disabled: NOTICE_SECONDS,
   factor_added: NOTICE_SECONDS,
   factor_removed: NOTICE_SECONDS,
+  factors_reset: NOTICE_SECONDS,
   recovery_code_used: NOTICE_SECONDS,
+  recovery_codes_replaced: NOTICE_SECONDS,
   api_token_created: NOTICE_SECONDS,
   code: 10 * MINUTE_SECONDS,
 }

@@ -53,9 +53,17 @@ const NOTICE_WORDS: Record<NoticeTemplate, { readonly subject: string; readonly 
     subject: 'A second factor was removed',
     said: 'A second factor was removed from your account.',
   },
+  factors_reset: {
+    subject: 'Your second factor was removed by the shop',
+    said: 'The shop has removed the second factor of your account with its recovery codes, because somebody, probably you, said that they were lost. You were signed out everywhere.',
+  },
   recovery_code_used: {
     subject: 'A recovery code was used',
     said: 'One of your recovery codes was used. It cannot be used again.',
+  },
+  recovery_codes_replaced: {
+    subject: 'New recovery codes were made',
+    said: 'New recovery codes were made for your account. Those that it had before count no more.',
   },
   api_token_created: {
     subject: 'An API token was made',
@@ -96,7 +104,9 @@ const WORDINGS: Wordings = {
   password_disabled: writeNotice('password_disabled'),
   factor_added: writeNotice('factor_added'),
   factor_removed: writeNotice('factor_removed'),
+  factors_reset: writeNotice('factors_reset'),
   recovery_code_used: writeNotice('recovery_code_used'),
+  recovery_codes_replaced: writeNotice('recovery_codes_replaced'),
   api_token_created: writeNotice('api_token_created'),
   email_changed: ({ token, at, country }, setting) => ({
     subject: `Your address was changed: your account at ${setting.shopName}`,

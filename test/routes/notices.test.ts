@@ -2,7 +2,9 @@
 import { describe, expect, it } from 'vitest'
 import { writeMail } from '../../src/outbox/texts.ts'
 import { judgeFamiliarity, MAX_NOTICED_DEVICES, type SignInHistory } from '../../src/sign-in/familiarity.ts'
+import { challengeOf, enrol, type Guarded, guarded, verify } from '../support/authenticator.ts'
 import {
+  admin,
   anonymous,
   caller,
   customer,
@@ -13,7 +15,8 @@ import {
   signedIn,
   uniqueEmail,
 } from '../support/client.ts'
-import { mailsTo, mailTo, tokenIn } from '../support/mail-provider.ts'
+import { mailProvider, mailsTo, mailTo, tokenIn } from '../support/mail-provider.ts'
+import { codeOf } from '../support/one-time-code.ts'
 import { d1, passTime } from '../support/production-limits.ts'
 import { withSettings } from '../support/settings.ts'
 import { testEnv } from '../support/test-env.ts'
@@ -21,6 +24,13 @@ import { testEnv } from '../support/test-env.ts'
 const NEW_PASSWORD = 'camshaft-lobe-profile'
 const DEVICE = /^New sign-in/
 const COUNTRY = /^Sign-in from a new country/
+const CONFIRM = /^Confirm your address/
+const DELETED = /^Your account at Mechanic Shop was deleted$/
+const ADDED = /^A second factor was added/
+const REMOVED = /^A second factor was removed/
+const RESET = /^Your second factor was removed by the shop/
+const CODE_USED = /^A recovery code was used/
+const CODES_REPLACED = /^New recovery codes were made/
 
 const rows = async (sql: string, ...values: unknown[]) =>
   (
@@ -247,11 +257,114 @@ describe('a notice', () => {
     await mailTo(person.email, 1, /^Your password was disabled/)
   })
 
+  it('of a deletion by an admin goes to the last verified address, without a link', async () => {
+    const [boss, person] = [await admin(), await customer()]
+    await anonymous().post('/auth/email/verify', { token: tokenIn(await mailTo(person.email, 1, CONFIRM)) })
+    await person.patch('/auth/me', { email: uniqueEmail('moved') })
+    expect((await boss.delete(`/admin/accounts/${person.id}`)).status).toBe(200)
+    expect((await mailTo(person.email, 1, DELETED)).text).not.toContain('http')
+  })
+
+  it('of a deletion there is none where it is refused', async () => {
+    const [boss, person] = [await admin(), await customer()]
+    const stale = await withSettings({ FRESH_AUTH_SECONDS: '0' })
+    const token = { Authorization: `Bearer ${boss.token}` }
+    expect((await stale('DELETE', `/admin/accounts/${person.id}`, undefined, token)).status).toBe(401)
+    expect(mailsTo(person.email, DELETED)).toEqual([])
+  })
+
   it('holds no country that is none', () => {
     const setting = { shopName: 'Shop', appUrl: 'https://app.test' }
     for (const country of ['', 'T1', '<b>', 'de'])
       expect(
         writeMail('new_device', { token: 't', at: '2026-01-15T10:00:00.000Z', country }, setting).text,
       ).toContain('When: 15 January 2026 at 10:00 UTC.\n\n')
+  })
+})
+
+describe('S66: what happens to a second factor is told to its owner', () => {
+  const byRecoveryCode = async (person: Guarded, code = person.recoveryCodes[0] ?? '') =>
+    verify(await challengeOf(person), code, { method: 'recovery_code' })
+
+  const linkOf = async (email: string, subject: RegExp) => {
+    const token = tokenIn(await mailTo(email, 1, subject))
+    expect(mailsTo(email, subject)).toHaveLength(1)
+    return token
+  }
+
+  it('when it is added, not when it is offered, and "this was not me" ends the session that did it', async () => {
+    const person = await customer()
+    await person.post('/auth/mfa/totp')
+    expect(mailsTo(person.email, ADDED)).toEqual([])
+    await enrol(person)
+    const token = await linkOf(person.email, ADDED)
+    expect((await anonymous().post('/auth/not-me', { token })).status).toBe(200)
+    expect((await person.get('/auth/me')).status).toBe(401)
+  })
+
+  it('when it is removed, by its owner or by an admin, who are told apart', async () => {
+    const [boss, own, lost] = [await admin(), await guarded(), await guarded()]
+    expect((await own.delete('/auth/mfa/totp')).status).toBe(200)
+    await linkOf(own.email, REMOVED)
+    const path = `/admin/accounts/${lost.id}/reset-mfa`
+    expect((await boss.post(path)).body.removed).toBe(1)
+    const { text } = await mailTo(lost.email, 1, RESET)
+    expect(text).not.toContain('From:')
+    expect((await boss.post(path)).body.removed).toBe(0)
+    const token = await linkOf(lost.email, RESET)
+    expect((await anonymous().post('/auth/not-me', { token })).status).toBe(200)
+    expect([mailsTo(own.email, RESET), mailsTo(lost.email, REMOVED)]).toEqual([[], []])
+  })
+
+  it('S62: when a recovery code is used, at a sign-in or a step-up, and when there are new ones', async () => {
+    const [john, jane] = [await guarded(), await guarded()]
+    expect((await byRecoveryCode(john)).status).toBe(200)
+    await linkOf(john.email, CODE_USED)
+    const presented = { method: 'recovery_code', code: jane.recoveryCodes[1] }
+    expect((await jane.post('/auth/step-up', presented)).status).toBe(200)
+    await linkOf(jane.email, CODE_USED)
+    expect((await jane.post('/auth/mfa/recovery-codes')).status).toBe(201)
+    await linkOf(jane.email, CODES_REPLACED)
+  })
+
+  it('once for one recovery code, however many use it at once', async () => {
+    const person = await guarded()
+    const challenges = await Promise.all(Array.from({ length: 4 }, () => challengeOf(person)))
+    const code = person.recoveryCodes[0] ?? ''
+    const answers = await Promise.all(
+      challenges.map((challenge) => verify(challenge, code, { method: 'recovery_code' })),
+    )
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(1)
+    await linkOf(person.email, CODE_USED)
+    const told = await rows(
+      "SELECT id FROM outbox_messages WHERE account_id = ? AND template = 'recovery_code_used'",
+      person.id,
+    )
+    expect(told).toHaveLength(1)
+  })
+
+  it('not of what was refused, nor of a code of the app', async () => {
+    const person = await guarded()
+    expect((await byRecoveryCode(person, '0000-0000-0000-0000-0000-0000')).status).toBe(401)
+    expect((await verify(await challengeOf(person), codeOf(person.secret))).status).toBe(200)
+    const plain = await customer()
+    for (const answer of [
+      await plain.delete('/auth/mfa/totp'),
+      await plain.post('/auth/mfa/recovery-codes'),
+      await plain.post('/auth/mfa/totp/confirm', { code: '123456' }),
+    ])
+      expect(answer.body.code).toBe('factor_not_found')
+    expect([...mailsTo(person.email, CODE_USED), ...mailsTo(plain.email)]).toEqual([])
+  })
+
+  it('also while nobody takes mail: the factor counts, and the message waits', async () => {
+    mailProvider.mood = 'down'
+    const person = await guarded()
+    mailProvider.mood = 'up'
+    const waiting = await rows(
+      "SELECT status FROM outbox_messages WHERE account_id = ? AND template = 'factor_added'",
+      person.id,
+    )
+    expect(waiting).toEqual([{ status: 'queued' }])
   })
 })

@@ -38,7 +38,7 @@ async function send(mail: SentMail): Promise<unknown> {
 testEnv.EMAIL = { send } as unknown as SendEmail
 
 /** What registration and sign-ins mail by themselves; found only by whoever asks for its subject. */
-const BY_THEMSELVES = /^(?:Confirm your address|New sign-in|An API token was made)/
+const BY_THEMSELVES = /^(?:Confirm your address|New sign-in|An API token was made|A second factor was added)/
 
 /** The newest mail to an address, once there are so many; mails leave after the answer. */
 export async function mailTo(address: string, count = 1, subject?: RegExp): Promise<SentMail> {
