@@ -17,15 +17,32 @@ function explain(problem) {
   return faults.length > 0 ? faults.join(' ') : (problem.detail ?? problem.title)
 }
 
+/** A code of the second factor, once one is asked for: six digits are of the app. */
+function proofOf(field) {
+  const code = field?.value.replace(/\s/g, '')
+  return code ? { method: /^[0-9]{6}$/.test(code) ? 'totp' : 'recovery_code', code } : {}
+}
+
+function askCode(field) {
+  document.getElementById('factor').hidden = false
+  field.required = true
+  tell('Your account has a second factor. Please enter a code of it.', true)
+  field.focus()
+}
+
 async function send() {
   const password = form.elements.namedItem('password')
+  const code = form.elements.namedItem('code')
   const answer = await fetch(form.dataset.endpoint, {
     method: 'POST',
     headers: { 'Content-Type': 'application/json' },
-    body: JSON.stringify({ token, ...(password && { password: password.value }) }),
+    body: JSON.stringify({ token, ...(password && { password: password.value }), ...proofOf(code) }),
     credentials: 'omit',
   })
-  if (!answer.ok) return tell(explain(await answer.json()), true)
+  if (!answer.ok) {
+    const problem = await answer.json()
+    return problem.code === 'factor_code_missing' ? askCode(code) : tell(explain(problem), true)
+  }
   form.remove()
   tell(form.dataset.done, false)
 }

@@ -667,7 +667,7 @@ export interface paths {
         put?: never;
         /**
          * Undo a change of address by the token that the old one was sent
-         * @description The old address is back, every session and API token ends, and the password is removed: ask for a new one at /auth/password/forgot. The link works once, for three days, and for one day after the new address has been verified.
+         * @description The old address is back, every session and API token ends, and the password is removed: ask for a new one at /auth/password/forgot. The link works once, for three days, and for one day after the new address has been verified. An account with a second factor answers 401 `factor_code_missing` with the member `methods` until a code comes along, by `method` and `code`; a wrong one counts like one of a sign-in, and the link stays good.
          */
         post: operations["undoEmailChange"];
         delete?: never;
@@ -1302,7 +1302,7 @@ export interface components {
             request_id: string;
         };
         /** @enum {string} */
-        ProblemCode: "customer_unknown" | "mechanic_unknown" | "mechanic_email_taken" | "mechanic_already_assigned" | "mechanic_not_assigned" | "no_changes_made" | "inventory_item_unknown" | "part_already_added" | "part_not_added" | "nothing_created" | "inventory_item_not_found" | "mechanic_not_found" | "ticket_not_found" | "mechanic_tied" | "inventory_name_taken" | "stock_exhausted" | "ticket_full" | "ticket_status_conflict" | "malformed_json" | "input_missing" | "validation_failed" | "email_taken" | "link_token_invalid" | "account_unknown" | "sort_field_invalid" | "order_invalid" | "token_missing" | "authorization_header_malformed" | "invalid_token" | "token_expired" | "invalid_refresh_token" | "invalid_customer" | "invalid_credentials" | "mfa_required" | "mfa_token_invalid" | "factor_code_invalid" | "reauthentication_required" | "forbidden" | "session_required" | "csrf_failed" | "account_suspended" | "https_required" | "not_found" | "customer_not_found" | "account_not_found" | "session_not_found" | "device_not_found" | "factor_not_found" | "api_token_not_found" | "message_not_found" | "problem_not_found" | "method_not_allowed" | "request_timeout" | "api_token_limit_reached" | "former_email_taken" | "message_not_resendable" | "last_admin_protected" | "payload_too_large" | "unsupported_media_type" | "too_many_requests" | "internal_error" | "misconfigured" | "unavailable" | "sign_in_busy" | "not_ready";
+        ProblemCode: "customer_unknown" | "mechanic_unknown" | "mechanic_email_taken" | "mechanic_already_assigned" | "mechanic_not_assigned" | "no_changes_made" | "inventory_item_unknown" | "part_already_added" | "part_not_added" | "nothing_created" | "inventory_item_not_found" | "mechanic_not_found" | "ticket_not_found" | "mechanic_tied" | "inventory_name_taken" | "stock_exhausted" | "ticket_full" | "ticket_status_conflict" | "malformed_json" | "input_missing" | "validation_failed" | "email_taken" | "link_token_invalid" | "account_unknown" | "sort_field_invalid" | "order_invalid" | "token_missing" | "authorization_header_malformed" | "invalid_token" | "token_expired" | "invalid_refresh_token" | "invalid_customer" | "invalid_credentials" | "mfa_required" | "mfa_token_invalid" | "factor_code_missing" | "factor_code_invalid" | "reauthentication_required" | "forbidden" | "session_required" | "csrf_failed" | "account_suspended" | "https_required" | "not_found" | "customer_not_found" | "account_not_found" | "session_not_found" | "device_not_found" | "factor_not_found" | "api_token_not_found" | "message_not_found" | "problem_not_found" | "method_not_allowed" | "request_timeout" | "api_token_limit_reached" | "former_email_taken" | "message_not_resendable" | "last_admin_protected" | "payload_too_large" | "unsupported_media_type" | "too_many_requests" | "internal_error" | "misconfigured" | "unavailable" | "sign_in_busy" | "not_ready";
         Customer: {
             id: number;
             first_name: string;
@@ -1621,6 +1621,16 @@ export interface components {
         };
         PresentedLink: {
             token: string;
+        };
+        PresentedUndoLink: {
+            token: string;
+            /** @enum {string} */
+            method?: "totp" | "recovery_code";
+            /**
+             * @description Six digits of the app, or a recovery code in any letter case, with or without dashes
+             * @example 492039
+             */
+            code?: string;
         };
         Mechanic: {
             id: number;
@@ -2270,7 +2280,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                code: "customer_unknown" | "mechanic_unknown" | "mechanic_email_taken" | "mechanic_already_assigned" | "mechanic_not_assigned" | "no_changes_made" | "inventory_item_unknown" | "part_already_added" | "part_not_added" | "nothing_created" | "inventory_item_not_found" | "mechanic_not_found" | "ticket_not_found" | "mechanic_tied" | "inventory_name_taken" | "stock_exhausted" | "ticket_full" | "ticket_status_conflict" | "malformed_json" | "input_missing" | "validation_failed" | "email_taken" | "link_token_invalid" | "account_unknown" | "sort_field_invalid" | "order_invalid" | "token_missing" | "authorization_header_malformed" | "invalid_token" | "token_expired" | "invalid_refresh_token" | "invalid_customer" | "invalid_credentials" | "mfa_required" | "mfa_token_invalid" | "factor_code_invalid" | "reauthentication_required" | "forbidden" | "session_required" | "csrf_failed" | "account_suspended" | "https_required" | "not_found" | "customer_not_found" | "account_not_found" | "session_not_found" | "device_not_found" | "factor_not_found" | "api_token_not_found" | "message_not_found" | "problem_not_found" | "method_not_allowed" | "request_timeout" | "api_token_limit_reached" | "former_email_taken" | "message_not_resendable" | "last_admin_protected" | "payload_too_large" | "unsupported_media_type" | "too_many_requests" | "internal_error" | "misconfigured" | "unavailable" | "sign_in_busy" | "not_ready";
+                code: "customer_unknown" | "mechanic_unknown" | "mechanic_email_taken" | "mechanic_already_assigned" | "mechanic_not_assigned" | "no_changes_made" | "inventory_item_unknown" | "part_already_added" | "part_not_added" | "nothing_created" | "inventory_item_not_found" | "mechanic_not_found" | "ticket_not_found" | "mechanic_tied" | "inventory_name_taken" | "stock_exhausted" | "ticket_full" | "ticket_status_conflict" | "malformed_json" | "input_missing" | "validation_failed" | "email_taken" | "link_token_invalid" | "account_unknown" | "sort_field_invalid" | "order_invalid" | "token_missing" | "authorization_header_malformed" | "invalid_token" | "token_expired" | "invalid_refresh_token" | "invalid_customer" | "invalid_credentials" | "mfa_required" | "mfa_token_invalid" | "factor_code_missing" | "factor_code_invalid" | "reauthentication_required" | "forbidden" | "session_required" | "csrf_failed" | "account_suspended" | "https_required" | "not_found" | "customer_not_found" | "account_not_found" | "session_not_found" | "device_not_found" | "factor_not_found" | "api_token_not_found" | "message_not_found" | "problem_not_found" | "method_not_allowed" | "request_timeout" | "api_token_limit_reached" | "former_email_taken" | "message_not_resendable" | "last_admin_protected" | "payload_too_large" | "unsupported_media_type" | "too_many_requests" | "internal_error" | "misconfigured" | "unavailable" | "sign_in_busy" | "not_ready";
             };
             cookie?: never;
         };
@@ -6454,7 +6464,7 @@ export interface operations {
                  *       "token": "Yk0bq1rP2sV3tX4wZ5aB6cD7eF8gH9iJ0kL1mN2oP3Q"
                  *     }
                  */
-                "application/json": components["schemas"]["PresentedLink"];
+                "application/json": components["schemas"]["PresentedUndoLink"];
             };
         };
         responses: {
@@ -6481,6 +6491,21 @@ export interface operations {
             /** @description `malformed_json`: Malformed JSON; `input_missing`: No input data provided; `validation_failed`: Validation failed; `link_token_invalid`: Link not valid */
             400: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `factor_code_missing`: Code of the second factor missing; `factor_code_invalid`: Code not valid */
+            401: {
+                headers: {
+                    /** @description The challenge of RFC 6750, with `error` if a token was sent */
+                    "WWW-Authenticate"?: string;
+                    /** @description How many attempts are left, and the seconds until there are more: `"login";r=4;t=60` */
+                    RateLimit?: string;
+                    /** @description The limit: so many attempts, and the seconds of the first wait: `"login";q=5;w=60` */
+                    "RateLimit-Policy"?: string;
                     [name: string]: unknown;
                 };
                 content: {

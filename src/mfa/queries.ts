@@ -19,6 +19,11 @@ export const secondFactorColumns = {
     WHERE kept.account_id = ${accounts}.id)`.as('recovery_codes_left'),
 }
 
+/** What `offeredMethods` asks for, of an account that is there. */
+export function findSecondFactors(db: Database, accountId: number) {
+  return db.select(secondFactorColumns).from(accounts).where(eq(accounts.id, accountId))
+}
+
 /** The account has a factor that counts. */
 export function hasFactor(accountId: number): SQL {
   return sql`EXISTS (SELECT 1 FROM ${factors} AS held

@@ -63,6 +63,13 @@ export const ACCESS_PROBLEMS = {
     explanation:
       'An `mfa_token` works once, for ten minutes and five wrong codes, and ends with a new password. Begin with the sign-in again.',
   },
+  factor_code_missing: {
+    status: 401,
+    title: 'Code of the second factor missing',
+    detail: 'Send the same again with `method` and `code` of your second factor',
+    explanation:
+      'The link is right and stays good, and the account has a second factor: a mailbox alone is not enough. `methods` lists what can be proved, by `method` and `code` in the same request.',
+  },
   factor_code_invalid: {
     status: 401,
     title: 'Code not valid',

@@ -1,6 +1,7 @@
 /** What the links of mails do, but for those that set a password: confirm an address, undo a change of it, "this was not me". */
 import * as z from 'zod'
 import { limit } from '../limits/middleware.ts'
+import { codeFields, refineCode } from '../mfa/schemas.ts'
 import { linkToken } from '../passwords/schemas.ts'
 import {
   ANYONE,
@@ -79,6 +80,26 @@ linkRoutes.openapi(resend, async (c) => {
   return c.json({ message: SENT }, 202)
 })
 
+/** A code needs its method, and a method its code. */
+const presentedWithFactor = body(
+  z
+    .strictObject({
+      token: linkToken,
+      method: codeFields.method.optional(),
+      code: codeFields.code.optional(),
+    })
+    .superRefine((sent, context) => {
+      const { method, code } = sent
+      if ((method === undefined) !== (code === undefined)) {
+        const path = [method === undefined ? 'method' : 'code']
+        context.addIssue({ code: 'custom', path, message: 'Missing data for required field.' })
+      }
+      refineCode(sent, context)
+    })
+    .meta({ id: 'PresentedUndoLink' }),
+  { token: 'Yk0bq1rP2sV3tX4wZ5aB6cD7eF8gH9iJ0kL1mN2oP3Q' },
+)
+
 const UNDONE = 'The former address is back; set a new password'
 
 const undo = createRoute({
@@ -88,18 +109,20 @@ const undo = createRoute({
   tags: ['Mail links'],
   summary: 'Undo a change of address by the token that the old one was sent',
   description:
-    'The old address is back, every session and API token ends, and the password is removed: ask for a new one at /auth/password/forgot. The link works once, for three days, and for one day after the new address has been verified.',
+    'The old address is back, every session and API token ends, and the password is removed: ask for a new one at /auth/password/forgot. The link works once, for three days, and for one day after the new address has been verified. An account with a second factor answers 401 `factor_code_missing` with the member `methods` until a code comes along, by `method` and `code`; a wrong one counts like one of a sign-in, and the link stays good.',
   security: ANYONE,
   middleware: [limit('reset')] as const,
-  request: { body: presented },
+  request: { body: presentedWithFactor },
   responses: later(() => ({
     200: messageOf(UNDONE),
-    ...problems(...LINK_PROBLEMS, 'former_email_taken'),
+    ...problems(...LINK_PROBLEMS, 'factor_code_missing', 'factor_code_invalid', 'former_email_taken'),
   })),
 })
 
 linkRoutes.openapi(undo, async (c) => {
-  await undoEmailChange(c.var.scope, c.req.valid('json').token)
+  const { token, method, code } = c.req.valid('json')
+  const presented = method === undefined || code === undefined ? undefined : { method, code }
+  await undoEmailChange(c.var.scope, token, presented)
   return c.json({ message: UNDONE }, 200)
 })
 

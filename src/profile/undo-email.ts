@@ -3,21 +3,28 @@ import { and, sql } from 'drizzle-orm'
 import { restoreEmail } from '../accounts/address-queries.ts'
 import { insertAuditEvent, isRecorded, signAuditEvent } from '../audit/queries.ts'
 import { deleteAttempt } from '../limits/queries.ts'
+import type { PresentedCode } from '../mfa/code.ts'
 import { deleteUndoLinksSince } from '../notices/queries.ts'
 import { answered, previousChangedOne } from '../platform/database.ts'
 import { Problem } from '../platform/problem.ts'
 import type { RequestScope } from '../platform/request-scope.ts'
 import { markEnded } from '../sessions/blacklist.ts'
-import { NO_ATTEMPT, type Proof } from '../sign-in/freshness.ts'
-import { concludeLink, presentLink } from './present-link.ts'
+import { presentLink } from './present-link.ts'
 import { secureAccount } from './secure-account.ts'
+import { judgeProof } from './undo-factor.ts'
 
 /**
  * Uses up the link, and those of the changes that came after it. The old address is back, and verified, for the link came
- * to it; every session and API token ends, and nobody signs in before a new password is set.
- * @throws Problem `too_many_requests`, `link_token_invalid`, `former_email_taken` (the link then stays good), `unavailable`
+ * to it; every session and API token ends, and nobody signs in before a new password is set. An account with a second
+ * factor needs a code of it as well.
+ * @throws Problem `too_many_requests`, `link_token_invalid`, `unavailable`; and, with which the link stays good,
+ *   `former_email_taken`, `factor_code_missing`, `factor_code_invalid`
  */
-export async function undoEmailChange(scope: RequestScope, token: string): Promise<void> {
+export async function undoEmailChange(
+  scope: RequestScope,
+  token: string,
+  presented: PresentedCode | undefined,
+): Promise<void> {
   const { db, facts } = scope
   const { place, link, isLive } = await presentLink(scope, 'undo', token)
   const { linkEmail: email, linkEmailCanonical: emailCanonical } = link
@@ -26,7 +33,7 @@ export async function undoEmailChange(scope: RequestScope, token: string): Promi
     await answered(deleteAttempt(db, place.attempt.id, sql`true`))
     throw new Problem('former_email_taken')
   }
-  const proof = requireSecondFactor()
+  const proof = await judgeProof(scope, place, { id: link.id, contact: email }, presented)
   const event = await signAuditEvent(scope.keys.auditMac, facts, {
     event: 'email.change_undone',
     outcome: 'success',
@@ -43,18 +50,10 @@ export async function undoEmailChange(scope: RequestScope, token: string): Promi
       ...secureAccount(scope, link.id, held),
       deleteUndoLinksSince(db, link.id, link.number, held),
       deleteAttempt(db, place.attempt.id, held),
-      ...proof.cleared,
+      // Behind what ends links: that of the notice of a recovery code stays.
+      ...proof.spend(held),
     ]),
   )
-  proof.announce()
-  await concludeLink(scope, place, restored.length === 1)
+  await proof.conclude(restored.length === 1)
   scope.waitUntil(markEnded(scope.kv, ended, 'session_ended', facts.now))
-}
-
-/**
- * What an account with a second factor must prove beside the link: who reads an old mailbox alone takes no account over.
- * There are no second factors yet, so nothing.
- */
-function requireSecondFactor(): Proof {
-  return NO_ATTEMPT
 }

@@ -14,6 +14,8 @@ interface LinkPage {
   readonly endpoint: string
   /** The page asks for a new password and sends it along. */
   readonly asksPassword: boolean
+  /** The page has a field for a code of the second factor, which is shown when the endpoint asks for one. */
+  readonly mayAskCode?: boolean
   /** What the page says when it is done. */
   readonly done: string
 }
@@ -47,6 +49,7 @@ export const LINK_PAGES = {
   undo: {
     endpoint: '/auth/email/undo',
     asksPassword: false,
+    mayAskCode: true,
     title: 'Undo the change of your address',
     text: 'It brings your address back, signs you out everywhere, ends all API tokens, and removes the password.',
     button: 'Undo the change',
@@ -77,6 +80,13 @@ export function writeLinkPage(kind: LinkKind, { shopName, passwordMinLength }: S
 <input id="password" name="password" type="password" autocomplete="new-password" required minlength="${passwordMinLength}" maxlength="256" aria-describedby="rule">
 <p id="rule" class="hint">At least ${passwordMinLength} characters; a long sentence is best.</p>`
     : ''
+  const code = page.mayAskCode
+    ? html`<div id="factor" hidden>
+<label for="code">Code of your second factor</label>
+<input id="code" name="code" autocomplete="one-time-code" autocapitalize="off" spellcheck="false" maxlength="64" aria-describedby="kinds">
+<p id="kinds" class="hint">The six digits that your app shows, or one of your recovery codes.</p>
+</div>`
+    : ''
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -95,7 +105,7 @@ export function writeLinkPage(kind: LinkKind, { shopName, passwordMinLength }: S
 <h1>${page.title}</h1>
 <p>${page.text}</p>
 <form data-endpoint="${page.endpoint}" data-done="${page.done}">
-${password}
+${password}${code}
 <button type="submit">${page.button}</button>
 </form>
 <p id="outcome" role="status" tabindex="-1"></p>

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { codeOf } from '../support/one-time-code.ts'
 import { startChromium } from './chromium.ts'
 import { type DevSite, startDevSite } from './dev-site.ts'
 import { describeFocus, findFaintTexts, listStoredValues } from './in-page.js'
@@ -26,12 +27,15 @@ afterAll(async () => {
   await site?.stop()
 })
 
-const post = (path: string, body: unknown) =>
+const post = (path: string, body: unknown, token?: string, method = 'POST') =>
   fetch(`${site.url}${path}`, {
-    method: 'POST',
-    headers: { 'Content-Type': 'application/json' },
+    method,
+    headers: { 'Content-Type': 'application/json', ...(token && { Authorization: `Bearer ${token}` }) },
     body: JSON.stringify(body),
   })
+
+const answerOf = async (answer: Promise<Response>) =>
+  (await (await answer).json()) as { token: string; secret: string; recovery_codes: string[] }
 
 /** The token of the reset link that a person gets by mail, which is a file here. */
 async function resetTokenFor(email: string): Promise<string> {
@@ -91,6 +95,39 @@ describe.each(['light', 'dark'] as const)('/links/reset in %s', (colorScheme) =>
     expect(told.join('\n')).not.toContain(token)
     expect(await page.evaluate(listStoredValues)).toEqual([])
     expect(offences).toEqual([])
+    await page.close()
+  })
+})
+
+describe('/links/undo', () => {
+  it('asks for a code of the second factor where there is one, and takes one as it is shown', async () => {
+    const email = 'jane-undo@example.net'
+    const person = { first_name: 'Jane', last_name: 'Doe', email, password: PASSWORD }
+    expect((await post('/customers', person)).status).toBe(201)
+    const { token } = await answerOf(post('/auth/login', { email, password: PASSWORD }))
+    const { secret } = await answerOf(post('/auth/mfa/totp', {}, token))
+    const proof = { code: codeOf(secret) }
+    const { recovery_codes: codes } = await answerOf(post('/auth/mfa/totp/confirm', proof, token))
+    await post('/auth/me', { email: 'thief-undo@example.net' }, token, 'PATCH')
+    const mail = await site.nextMailWith('/links/undo#')
+    const [, link] = /\/links\/undo#token=([\w-]{43})/.exec(mail) ?? []
+
+    const page = await browser.newPage({ viewport: { width: 900, height: 700 } })
+    await page.goto(`${site.url}/links/undo#token=${link}`)
+    const [field, status] = [page.getByLabel('Code of your second factor'), page.getByRole('status')]
+    expect(await field.isVisible()).toBe(false)
+    await page.getByRole('button').click()
+    await status.filter({ hasText: 'has a second factor' }).waitFor()
+    expect(await page.locator(':focus').getAttribute('id')).toBe('code')
+    expect(await page.evaluate(findFaintTexts)).toEqual([])
+    await page.screenshot({ path: join(screenshots, 'undo-code.png') })
+    await field.fill('000 000')
+    await page.keyboard.press('Enter')
+    await status.filter({ hasText: 'code is wrong' }).waitFor()
+    await field.fill(` ${String(codes[0]).toLowerCase()} `)
+    await page.getByRole('button').click()
+    await status.filter({ hasText: 'Your address is back' }).waitFor()
+    expect(await page.locator('form').count()).toBe(0)
     await page.close()
   })
 })

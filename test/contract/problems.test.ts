@@ -170,6 +170,12 @@ const PROVOCATIONS: Record<ProblemCode, () => Promise<Answer>> = {
     return anonymous().post('/auth/login', { email, password })
   },
   mfa_token_invalid: () => verify('never-issued', '123456'),
+  factor_code_missing: async () => {
+    const person = await guarded()
+    await person.patch('/auth/me', { email: uniqueEmail('moved') })
+    const token = tokenIn(await mailTo(person.email, 1, /^Your address/))
+    return anonymous().post('/auth/email/undo', { token })
+  },
   factor_code_invalid: async () => {
     const person = await guarded()
     return verify(await challengeOf(person), wrongCode(person.secret))
@@ -263,6 +269,7 @@ device_not_found 404 Device not found
 email_taken 400 Email already associated with another account
 email_unverified 403 E-mail address not verified
 factor_code_invalid 401 Code not valid
+factor_code_missing 401 Code of the second factor missing
 factor_not_found 404 Second factor not found
 forbidden 403 Unauthorized
 former_email_taken 409 Former address taken
@@ -344,6 +351,7 @@ const TELL_ERRORS = [
 const OWN_MEMBERS: Partial<Record<ProblemCode, object>> = {
   nothing_created: { created: [], created_count: 0, error_count: 1 },
   mfa_required: { mfa_token: expect.any(String), methods: ['totp', 'recovery_code'] },
+  factor_code_missing: { methods: ['totp', 'recovery_code'] },
 }
 
 const CHALLENGED: Partial<Record<ProblemCode, string>> = {

@@ -137,7 +137,10 @@ beforeAll(async () => {
   const confirming = tokenIn(await mailTo(mover.email, 2, /^Confirm/))
   await stranger.post('/auth/email/verify', { token: confirming })
   await mover.patch('/auth/me', { email: uniqueEmail('moved') })
-  await stranger.post('/auth/email/undo', { token: tokenIn(await mailTo(mover.email)) })
+  const undoing = tokenIn(await mailTo(mover.email))
+  await enrol(mover)
+  await stranger.post('/auth/email/undo', { token: undoing })
+  await stranger.post('/auth/email/undo', { token: undoing, method: 'totp', code: '123456' })
   const change = { current_password: victim.password, password: 'another-torque-wrench-9' }
   await victim.post('/auth/password/change', change)
   await stranger.post('/auth/not-me', { token: tokenIn(await mailTo(victim.email)) })

@@ -46,6 +46,13 @@ describe('the page of a link', () => {
     },
   )
 
+  it('of an undo link alone has a field for a code, which is not seen at first', async () => {
+    for (const kind of KINDS) {
+      const { text } = await anonymous().get(`/links/${kind}`)
+      expect(text.includes('<div id="factor" hidden>\n<label for="code">'), kind).toBe(kind === 'undo')
+    }
+  })
+
   it('S75: GET and HEAD do not use a token up, wherever it stands in the address', async () => {
     const person = await customer()
     const token = await issueLinkToken(person.email)

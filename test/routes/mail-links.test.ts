@@ -1,5 +1,6 @@
 /** What links of mails do: confirm an address, undo a change of it, say "this was not me". */
 import { describe, expect, it } from 'vitest'
+import { enrol, type Guarded, guarded, verify as verifyCode, wrongCode } from '../support/authenticator.ts'
 import {
   type Answer,
   admin,
@@ -12,6 +13,7 @@ import {
   uniqueEmail,
 } from '../support/client.ts'
 import { mailsTo, mailTo, tokenIn } from '../support/mail-provider.ts'
+import { codeOf as totpOf } from '../support/one-time-code.ts'
 import {
   beforeRoundTrip,
   d1,
@@ -31,6 +33,8 @@ const CHANGED = /^Your address was changed/
 const post = (path: string, token: string) => anonymous().post(path, { token })
 const verify = (token: string) => post('/auth/email/verify', token)
 const undo = (token: string) => post('/auth/email/undo', token)
+const undoWith = (token: string, method: string, code: string) =>
+  anonymous().post('/auth/email/undo', { token, method, code })
 const notMe = (token: string) => post('/auth/not-me', token)
 
 const rows = async (sql: string, ...values: unknown[]) =>
@@ -377,6 +381,132 @@ describe('S76: POST /auth/email/undo', () => {
     beforeRoundTrip(2, () => customer({ email: person.email }))
     expect(await codeOf(undo(token))).toEqual(REFUSED)
     expect((await person.get('/auth/me')).status).toBe(200)
+  })
+})
+
+describe('S76: undo of an account with a second factor', () => {
+  const INVALID = [401, 'factor_code_invalid']
+  const MISSING = [401, 'factor_code_missing']
+
+  async function movedAway(): Promise<Guarded & { readonly undoToken: string }> {
+    const person = await guarded()
+    return { ...person, undoToken: await move(person, uniqueEmail('thief')) }
+  }
+
+  const addressOf = async (id: number) =>
+    (await rows('SELECT email FROM accounts WHERE id = ?', id)).map(({ email }) => email)
+
+  it('asks for a code and tells which, however the link is pressed, and changes nothing', async () => {
+    const person = await movedAway()
+    const from = anonymous()
+    for (let press = 0; press < 22; press++) {
+      const { status, body } = await from.post('/auth/email/undo', { token: person.undoToken })
+      expect([status, body.code, body.methods]).toEqual([...MISSING, ['totp', 'recovery_code']])
+    }
+    expect((await person.get('/auth/me')).status).toBe(200)
+    expect(await addressOf(person.id)).not.toEqual([person.email])
+    expect(await codeOf(undoWith('x'.repeat(43), 'totp', totpOf(person.secret)))).toEqual(REFUSED)
+  })
+
+  it('takes one of the app, which is spent with the link, and the factor stays', async () => {
+    const person = await movedAway()
+    const code = totpOf(person.secret)
+    const { status, headers } = await undoWith(person.undoToken, 'totp', code)
+    expect([status, headers.get('ratelimit')?.includes('mfa')]).toEqual([200, true])
+    expect(await addressOf(person.id)).toEqual([person.email])
+    expect((await person.get('/auth/me')).status).toBe(401)
+    const factors = await rows('SELECT last_step FROM factors WHERE account_id = ?', person.id)
+    expect(factors).toHaveLength(1)
+    await anonymous().post('/auth/password/forgot', { email: person.email })
+    const reset = { token: tokenIn(await mailTo(person.email, 1, /^Choose/)), password: NEW_PASSWORD }
+    expect((await anonymous().post('/auth/password/reset', reset)).status).toBe(200)
+    const answer = await anonymous().post('/auth/login', { email: person.email, password: NEW_PASSWORD })
+    expect(answer.body.code).toBe('mfa_required')
+    expect(await codeOf(verifyCode(answer.body.mfa_token, code))).toEqual(INVALID)
+  })
+
+  it('takes a recovery code, of which the notice goes to the address that is back, with a link that works', async () => {
+    const person = await movedAway()
+    const code = person.recoveryCodes[0]?.toLowerCase() ?? ''
+    expect((await undoWith(person.undoToken, 'recovery_code', code)).status).toBe(200)
+    const left = await rows('SELECT code_hash FROM recovery_codes WHERE account_id = ?', person.id)
+    expect(left).toHaveLength(9)
+    const token = tokenIn(await mailTo(person.email, 1, /^A recovery code was used/))
+    expect((await notMe(token)).status).toBe(200)
+  })
+
+  it('takes one of twenty at once, whether with one code or with ten', async () => {
+    const [john, jane] = [await movedAway(), await movedAway()]
+    const code = totpOf(john.secret)
+    for (const [person, use] of [
+      [john, () => undoWith(john.undoToken, 'totp', code)],
+      [jane, (i: number) => undoWith(jane.undoToken, 'recovery_code', jane.recoveryCodes[i % 10] ?? '')],
+    ] as const) {
+      const answers = await Promise.all(Array.from({ length: 20 }, (_, i) => use(i)))
+      const statuses = answers.map(({ status }) => status)
+      expect(statuses.filter((status) => status === 200)).toHaveLength(1)
+      expect(statuses.filter((status) => ![200, 400, 401, 429].includes(status))).toEqual([])
+      expect(await eventsOf(person.id, 'email.change_undone')).toHaveLength(1)
+    }
+    const left = await rows('SELECT code_hash FROM recovery_codes WHERE account_id = ?', jane.id)
+    expect(left).toHaveLength(9)
+  })
+
+  it('S59: counts wrong codes with those of sign-ins, from whatever address, and keeps the link', async () => {
+    const person = await movedAway()
+    const wrong = wrongCode(person.secret)
+    for (let guess = 0; guess < 5; guess++)
+      expect(await codeOf(undoWith(person.undoToken, 'totp', wrong))).toEqual(INVALID)
+    const { status, headers } = await undoWith(person.undoToken, 'totp', totpOf(person.secret))
+    expect([status, headers.get('retry-after')]).toEqual([429, expect.stringMatching(/^[1-9]/)])
+    const stepUp = { method: 'totp', code: totpOf(person.secret) }
+    expect((await person.post('/auth/step-up', stepUp)).status).toBe(429)
+    expect(await eventsOf(person.id, 'factor.check_failed')).toHaveLength(5)
+    passTime(HOUR)
+    expect((await undoWith(person.undoToken, 'totp', totpOf(person.secret))).status).toBe(200)
+    const counts = await rows('SELECT key FROM throttles WHERE account_id = ? AND failures > 0', person.id)
+    expect(counts).toEqual([])
+  })
+
+  it('spends no code where the link loses, and no link where the code does', async () => {
+    const person = await movedAway()
+    const code = totpOf(person.secret)
+    beforeRoundTrip(3, () => rows('UPDATE factors SET last_step = 1e9 WHERE account_id = ?', person.id))
+    expect(await codeOf(undoWith(person.undoToken, 'totp', code))).toEqual(INVALID)
+    await rows('UPDATE factors SET last_step = NULL WHERE account_id = ?', person.id)
+    beforeRoundTrip(3, () => customer({ email: person.email }))
+    expect(await codeOf(undoWith(person.undoToken, 'totp', code))).toEqual(INVALID)
+    expect(await codeOf(undoWith(person.undoToken, 'totp', code))).toEqual([409, 'former_email_taken'])
+    expect((await person.post('/auth/step-up', { method: 'totp', code })).status).toBe(200)
+  })
+
+  it('asks also where the factor came after the link was pressed, and not once an admin has removed it', async () => {
+    const [person, boss] = [await customer(), await admin()]
+    const token = await move(person)
+    beforeRoundTrip(2, () => enrol(person))
+    expect(await codeOf(undo(token))).toEqual(MISSING)
+    expect((await boss.post(`/admin/accounts/${person.id}/reset-mfa`)).body.removed).toBe(1)
+    expect((await undo(token)).status).toBe(200)
+  })
+
+  it('S67: refuses what cannot be a code, half of a pair, and looks at no code where there is no factor', async () => {
+    const { undoToken: token, id } = await movedAway()
+    for (const more of [
+      { method: 'totp' },
+      { code: '123456' },
+      { method: 'totp', code: 123456 },
+      { method: 'totp', code: '12345' },
+      { method: 'totp', code: '１２３４５６' },
+      { method: 'recovery_code', code: '123456' },
+      { method: 'password', code: '123456' },
+      { method: ['totp'], code: ['123456'] },
+    ])
+      expect((await anonymous().post('/auth/email/undo', { token, ...more })).status).toBe(400)
+    expect(await eventsOf(id, 'factor.check_failed')).toEqual([])
+    const plain = await customer()
+    const link = await move(plain)
+    expect(await codeOf(undoWith(link, 'totp', '123456'))).toEqual(INVALID)
+    expect((await undo(link)).status).toBe(200)
   })
 })
 

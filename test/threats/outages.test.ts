@@ -1,6 +1,7 @@
 /** D1, KV and the rate limit binding fail or never answer: 503 or the usual answer, never a sign-in, never a leak. */
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { forgetMarks } from '../../src/sessions/blacklist.ts'
+import { guarded } from '../support/authenticator.ts'
 import {
   type Answer,
   admin,
@@ -259,6 +260,21 @@ describe.each(FAULTS)('S103: D1 %s between two round trips', (fault, act) => {
       expect((await other.get('/auth/me')).status, path).toBe(200)
       expect((await anonymous().post(path, { token })).status, path).toBe(200)
     }
+  })
+
+  it(`S103: an undo with a code uses up neither the link nor the code when D1 ${fault} on its way`, async () => {
+    const person = await guarded()
+    await person.patch('/auth/me', { email: uniqueEmail('moved') })
+    const token = tokenIn(await mailTo(person.email, 1, /^Your address/))
+    const sent = { token, method: 'recovery_code', code: person.recoveryCodes[0] }
+    for (const nth of [1, 2, 3]) {
+      hurry()
+      beforeRoundTrip(nth, act)
+      expectUnavailable(await anonymous().post('/auth/email/undo', sent), `round trip ${nth}`)
+    }
+    calm()
+    expect((await person.get('/auth/me')).status).toBe(200)
+    expect((await anonymous().post('/auth/email/undo', sent)).status).toBe(200)
   })
 
   it(`S103: logout, change and deletion change nothing when D1 ${fault} on their way`, async () => {
