@@ -259,8 +259,8 @@ export interface paths {
          */
         post: operations["offerTotp"];
         /**
-         * Give up the authenticator app: sign-ins ask for the password alone
-         * @description Needs a recent sign-in or step-up with the factor. The recovery codes go as well, every other session ends, and no device is trusted any more.
+         * Give up the authenticator app
+         * @description Needs a recent sign-in or step-up with a factor. Every other session ends, and no device is trusted any more. If it was the last factor the recovery codes go as well, and sign-ins ask for the password alone.
          */
         delete: operations["removeTotp"];
         options?: never;
@@ -302,6 +302,90 @@ export interface paths {
          * @description Needs a recent sign-in or step-up, and a second factor for which they stand in.
          */
         post: operations["replaceRecoveryCodes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/mfa/sms": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin with a telephone number: a code is sent to it, and it counts once that comes back
+         * @description Needs a recent sign-in or step-up, and a verified e-mail address. An authenticator app is safer: numbers can be taken over. Only numbers of the countries that the shop sends to; three codes an hour to one number and of one account. Nothing changes until `/auth/mfa/sms/confirm`; the code is good for ten minutes, and only the newest one.
+         */
+        post: operations["offerSms"];
+        /**
+         * Give up the telephone number as second factor
+         * @description Needs a recent sign-in or step-up with a factor. Every other session ends, and no device is trusted any more. If it was the last factor the recovery codes go as well, and sign-ins ask for the password alone.
+         */
+        delete: operations["removeSms"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/mfa/sms/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Confirm the number by the code that was sent: from now on sign-ins ask for a second factor
+         * @description Needs a recent sign-in or step-up. Gives ten recovery codes; those before count no more. Every other session ends, and no device is trusted any more.
+         */
+        post: operations["confirmSms"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/mfa/challenge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Have a code sent that completes a sign-in which answered `mfa_required`
+         * @description For `/auth/mfa/verify` with the same `mfa_token`. Good for ten minutes and for this sign-in alone; asking again replaces it. Three an hour.
+         */
+        post: operations["sendSignInCode"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/step-up/challenge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Have a code sent for /auth/step-up
+         * @description Good for ten minutes and for this session alone; asking again replaces it. Three an hour.
+         */
+        post: operations["sendStepUpCode"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1302,7 +1386,7 @@ export interface components {
             request_id: string;
         };
         /** @enum {string} */
-        ProblemCode: "customer_unknown" | "mechanic_unknown" | "mechanic_email_taken" | "mechanic_already_assigned" | "mechanic_not_assigned" | "no_changes_made" | "inventory_item_unknown" | "part_already_added" | "part_not_added" | "nothing_created" | "inventory_item_not_found" | "mechanic_not_found" | "ticket_not_found" | "mechanic_tied" | "inventory_name_taken" | "stock_exhausted" | "ticket_full" | "ticket_status_conflict" | "malformed_json" | "input_missing" | "validation_failed" | "email_taken" | "link_token_invalid" | "account_unknown" | "sort_field_invalid" | "order_invalid" | "token_missing" | "authorization_header_malformed" | "invalid_token" | "token_expired" | "invalid_refresh_token" | "invalid_customer" | "invalid_credentials" | "mfa_required" | "mfa_token_invalid" | "factor_code_missing" | "factor_code_invalid" | "reauthentication_required" | "forbidden" | "session_required" | "csrf_failed" | "account_suspended" | "https_required" | "not_found" | "customer_not_found" | "account_not_found" | "session_not_found" | "device_not_found" | "factor_not_found" | "api_token_not_found" | "message_not_found" | "problem_not_found" | "method_not_allowed" | "request_timeout" | "api_token_limit_reached" | "former_email_taken" | "message_not_resendable" | "last_admin_protected" | "payload_too_large" | "unsupported_media_type" | "too_many_requests" | "internal_error" | "misconfigured" | "unavailable" | "sign_in_busy" | "not_ready";
+        ProblemCode: "customer_unknown" | "mechanic_unknown" | "mechanic_email_taken" | "mechanic_already_assigned" | "mechanic_not_assigned" | "no_changes_made" | "inventory_item_unknown" | "part_already_added" | "part_not_added" | "nothing_created" | "inventory_item_not_found" | "mechanic_not_found" | "ticket_not_found" | "mechanic_tied" | "inventory_name_taken" | "stock_exhausted" | "ticket_full" | "ticket_status_conflict" | "malformed_json" | "input_missing" | "validation_failed" | "email_taken" | "link_token_invalid" | "account_unknown" | "sort_field_invalid" | "order_invalid" | "token_missing" | "authorization_header_malformed" | "invalid_token" | "token_expired" | "invalid_refresh_token" | "invalid_customer" | "invalid_credentials" | "mfa_required" | "mfa_token_invalid" | "factor_code_missing" | "factor_code_invalid" | "reauthentication_required" | "forbidden" | "session_required" | "email_unverified" | "csrf_failed" | "account_suspended" | "https_required" | "not_found" | "customer_not_found" | "account_not_found" | "session_not_found" | "device_not_found" | "factor_not_found" | "api_token_not_found" | "message_not_found" | "problem_not_found" | "method_not_allowed" | "request_timeout" | "api_token_limit_reached" | "former_email_taken" | "message_not_resendable" | "last_admin_protected" | "payload_too_large" | "unsupported_media_type" | "too_many_requests" | "internal_error" | "misconfigured" | "unavailable" | "sign_in_busy" | "sms_unavailable" | "not_ready";
         Customer: {
             id: number;
             first_name: string;
@@ -1342,21 +1426,21 @@ export interface components {
         StepUp: {
             /** @description Enough for an account without a second factor only */
             password?: string;
-            /** @enum {string} */
-            method?: "totp" | "recovery_code";
+            method?: components["schemas"]["MfaMethod"];
             /**
-             * @description Six digits of the app, or a recovery code in any letter case, with or without dashes
+             * @description Six digits, of the app or the SMS, or a recovery code in any letter case, with or without dashes
              * @example 492039
              */
             code?: string;
         };
+        /** @enum {string} */
+        MfaMethod: "totp" | "sms" | "recovery_code";
         MfaVerification: {
             /** @description Of the answer `mfa_required` */
             mfa_token: string;
-            /** @enum {string} */
-            method: "totp" | "recovery_code";
+            method: components["schemas"]["MfaMethod"];
             /**
-             * @description Six digits of the app, or a recovery code in any letter case, with or without dashes
+             * @description Six digits, of the app or the SMS, or a recovery code in any letter case, with or without dashes
              * @example 492039
              */
             code: string;
@@ -1372,6 +1456,8 @@ export interface components {
                 confirmed_at: string;
                 /** @description Whether too many wrong codes have disabled it; a recovery code ends that */
                 disabled: boolean;
+                /** @description Of `sms`, all but its ends hidden; null if it cannot be read */
+                phone_number?: string | null;
             }[];
             recovery_codes_left: number;
         };
@@ -1387,9 +1473,26 @@ export interface components {
             /** @description Shown here and never again */
             recovery_codes: string[];
         };
-        TotpCode: {
+        SixDigits: {
             /** @example 492039 */
             code: string;
+        };
+        SmsNumber: {
+            /**
+             * @description E.164: a plus, the country, the number, no blanks
+             * @example +4915112345678
+             */
+            phone_number: string;
+        };
+        MfaChallenge: {
+            /** @description Of the answer `mfa_required` */
+            mfa_token: string;
+            /** @enum {string} */
+            method: "sms";
+        };
+        StepUpChallenge: {
+            /** @enum {string} */
+            method: "sms";
         };
         TrustedDevice: {
             id: string;
@@ -1627,7 +1730,7 @@ export interface components {
             /** @enum {string} */
             method?: "totp" | "recovery_code";
             /**
-             * @description Six digits of the app, or a recovery code in any letter case, with or without dashes
+             * @description Six digits, of the app or the SMS, or a recovery code in any letter case, with or without dashes
              * @example 492039
              */
             code?: string;
@@ -1867,9 +1970,10 @@ export interface components {
                  * @description null: it does not count yet
                  */
                 confirmed_at: string | null;
+                phone_number: string | null;
                 /**
                  * Format: date-time
-                 * @description Of which half minute a code was used last
+                 * @description Of which half minute a code of an app was used last
                  */
                 last_code_of: string | null;
             }[];
@@ -2280,7 +2384,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                code: "customer_unknown" | "mechanic_unknown" | "mechanic_email_taken" | "mechanic_already_assigned" | "mechanic_not_assigned" | "no_changes_made" | "inventory_item_unknown" | "part_already_added" | "part_not_added" | "nothing_created" | "inventory_item_not_found" | "mechanic_not_found" | "ticket_not_found" | "mechanic_tied" | "inventory_name_taken" | "stock_exhausted" | "ticket_full" | "ticket_status_conflict" | "malformed_json" | "input_missing" | "validation_failed" | "email_taken" | "link_token_invalid" | "account_unknown" | "sort_field_invalid" | "order_invalid" | "token_missing" | "authorization_header_malformed" | "invalid_token" | "token_expired" | "invalid_refresh_token" | "invalid_customer" | "invalid_credentials" | "mfa_required" | "mfa_token_invalid" | "factor_code_missing" | "factor_code_invalid" | "reauthentication_required" | "forbidden" | "session_required" | "csrf_failed" | "account_suspended" | "https_required" | "not_found" | "customer_not_found" | "account_not_found" | "session_not_found" | "device_not_found" | "factor_not_found" | "api_token_not_found" | "message_not_found" | "problem_not_found" | "method_not_allowed" | "request_timeout" | "api_token_limit_reached" | "former_email_taken" | "message_not_resendable" | "last_admin_protected" | "payload_too_large" | "unsupported_media_type" | "too_many_requests" | "internal_error" | "misconfigured" | "unavailable" | "sign_in_busy" | "not_ready";
+                code: "customer_unknown" | "mechanic_unknown" | "mechanic_email_taken" | "mechanic_already_assigned" | "mechanic_not_assigned" | "no_changes_made" | "inventory_item_unknown" | "part_already_added" | "part_not_added" | "nothing_created" | "inventory_item_not_found" | "mechanic_not_found" | "ticket_not_found" | "mechanic_tied" | "inventory_name_taken" | "stock_exhausted" | "ticket_full" | "ticket_status_conflict" | "malformed_json" | "input_missing" | "validation_failed" | "email_taken" | "link_token_invalid" | "account_unknown" | "sort_field_invalid" | "order_invalid" | "token_missing" | "authorization_header_malformed" | "invalid_token" | "token_expired" | "invalid_refresh_token" | "invalid_customer" | "invalid_credentials" | "mfa_required" | "mfa_token_invalid" | "factor_code_missing" | "factor_code_invalid" | "reauthentication_required" | "forbidden" | "session_required" | "email_unverified" | "csrf_failed" | "account_suspended" | "https_required" | "not_found" | "customer_not_found" | "account_not_found" | "session_not_found" | "device_not_found" | "factor_not_found" | "api_token_not_found" | "message_not_found" | "problem_not_found" | "method_not_allowed" | "request_timeout" | "api_token_limit_reached" | "former_email_taken" | "message_not_resendable" | "last_admin_protected" | "payload_too_large" | "unsupported_media_type" | "too_many_requests" | "internal_error" | "misconfigured" | "unavailable" | "sign_in_busy" | "sms_unavailable" | "not_ready";
             };
             cookie?: never;
         };
@@ -3320,6 +3424,13 @@ export interface operations {
                      *           "method": "totp",
                      *           "confirmed_at": "2026-01-15T10:00:00.000Z",
                      *           "disabled": false
+                     *         },
+                     *         {
+                     *           "id": "W8cR3nY6vK1xB5mT9qZ2Lg",
+                     *           "method": "sms",
+                     *           "confirmed_at": "2026-01-15T10:05:00.000Z",
+                     *           "disabled": false,
+                     *           "phone_number": "+49•••••78"
                      *         }
                      *       ],
                      *       "recovery_codes_left": 10
@@ -3610,7 +3721,7 @@ export interface operations {
                  *       "code": "492039"
                  *     }
                  */
-                "application/json": components["schemas"]["TotpCode"];
+                "application/json": components["schemas"]["SixDigits"];
             };
         };
         responses: {
@@ -3847,6 +3958,692 @@ export interface operations {
                 };
             };
             /** @description `unavailable`: Service unavailable; `misconfigured`: Service misconfigured */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    offerSms: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "phone_number": "+4915112345678"
+                 *     }
+                 */
+                "application/json": components["schemas"]["SmsNumber"];
+            };
+        };
+        responses: {
+            /** @description A code is on its way */
+            201: {
+                headers: {
+                    /** @description How many attempts are left, and the seconds until there are more: `"login";r=4;t=60` */
+                    RateLimit?: string;
+                    /** @description The limit: so many attempts, and the seconds of the first wait: `"login";q=5;w=60` */
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "factor_id": "W8cR3nY6vK1xB5mT9qZ2Lg"
+                     *     }
+                     */
+                    "application/json": {
+                        factor_id: string;
+                    };
+                };
+            };
+            /** @description `malformed_json`: Malformed JSON; `input_missing`: No input data provided; `validation_failed`: Validation failed */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `token_missing`: Token is missing; `authorization_header_malformed`: Invalid authorization header format; `invalid_token`: Token validation failed; `token_expired`: Token validation failed; `invalid_customer`: Invalid customer; `reauthentication_required`: Fresh authentication required */
+            401: {
+                headers: {
+                    /** @description The challenge of RFC 6750, with `error` if a token was sent */
+                    "WWW-Authenticate"?: string;
+                    /** @description How many attempts are left, and the seconds until there are more: `"login";r=4;t=60` */
+                    RateLimit?: string;
+                    /** @description The limit: so many attempts, and the seconds of the first wait: `"login";q=5;w=60` */
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `csrf_failed`: Cross-site request refused; `forbidden`: Unauthorized; `session_required`: Session required; `email_unverified`: E-mail address not verified; `https_required`: HTTPS required */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: Request timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large`: Payload too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: Unsupported media type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_requests`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    /** @description How many attempts are left, and the seconds until there are more: `"login";r=4;t=60` */
+                    RateLimit?: string;
+                    /** @description The limit: so many attempts, and the seconds of the first wait: `"login";q=5;w=60` */
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Internal server error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Service unavailable; `sms_unavailable`: No SMS is sent; `misconfigured`: Service misconfigured */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeSms: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /** @example {} */
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Removed */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "message": "Second factor removed"
+                     *     }
+                     */
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `malformed_json`: Malformed JSON; `input_missing`: No input data provided; `validation_failed`: Validation failed */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `token_missing`: Token is missing; `authorization_header_malformed`: Invalid authorization header format; `invalid_token`: Token validation failed; `token_expired`: Token validation failed; `invalid_customer`: Invalid customer; `reauthentication_required`: Fresh authentication required */
+            401: {
+                headers: {
+                    /** @description The challenge of RFC 6750, with `error` if a token was sent */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `csrf_failed`: Cross-site request refused; `forbidden`: Unauthorized; `session_required`: Session required; `https_required`: HTTPS required */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `factor_not_found`: Second factor not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: Request timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large`: Payload too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: Unsupported media type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Internal server error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Service unavailable; `misconfigured`: Service misconfigured */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    confirmSms: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "code": "492039"
+                 *     }
+                 */
+                "application/json": components["schemas"]["SixDigits"];
+            };
+        };
+        responses: {
+            /** @description Confirmed */
+            200: {
+                headers: {
+                    /** @description How many attempts are left, and the seconds until there are more: `"login";r=4;t=60` */
+                    RateLimit?: string;
+                    /** @description The limit: so many attempts, and the seconds of the first wait: `"login";q=5;w=60` */
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "recovery_codes": [
+                     *         "7QX2-M9KD-4TPA-HW6C-1ZRB-8NEV",
+                     *         "J3VG-0S5Y-CXF8-2KQM-WD7T-9PAH"
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RecoveryCodes"];
+                };
+            };
+            /** @description `malformed_json`: Malformed JSON; `input_missing`: No input data provided; `validation_failed`: Validation failed */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `token_missing`: Token is missing; `authorization_header_malformed`: Invalid authorization header format; `invalid_token`: Token validation failed; `token_expired`: Token validation failed; `invalid_customer`: Invalid customer; `reauthentication_required`: Fresh authentication required; `factor_code_invalid`: Code not valid */
+            401: {
+                headers: {
+                    /** @description The challenge of RFC 6750, with `error` if a token was sent */
+                    "WWW-Authenticate"?: string;
+                    /** @description How many attempts are left, and the seconds until there are more: `"login";r=4;t=60` */
+                    RateLimit?: string;
+                    /** @description The limit: so many attempts, and the seconds of the first wait: `"login";q=5;w=60` */
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `csrf_failed`: Cross-site request refused; `forbidden`: Unauthorized; `session_required`: Session required; `https_required`: HTTPS required */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `factor_not_found`: Second factor not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: Request timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large`: Payload too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: Unsupported media type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_requests`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    /** @description How many attempts are left, and the seconds until there are more: `"login";r=4;t=60` */
+                    RateLimit?: string;
+                    /** @description The limit: so many attempts, and the seconds of the first wait: `"login";q=5;w=60` */
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Internal server error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Service unavailable; `misconfigured`: Service misconfigured */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sendSignInCode: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "mfa_token": "u6Wd0aPzX3kRq9sVtB1yNc",
+                 *       "method": "sms"
+                 *     }
+                 */
+                "application/json": components["schemas"]["MfaChallenge"];
+            };
+        };
+        responses: {
+            /** @description On its way */
+            202: {
+                headers: {
+                    /** @description How many attempts are left, and the seconds until there are more: `"login";r=4;t=60` */
+                    RateLimit?: string;
+                    /** @description The limit: so many attempts, and the seconds of the first wait: `"login";q=5;w=60` */
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "message": "Code sent"
+                     *     }
+                     */
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `malformed_json`: Malformed JSON; `input_missing`: No input data provided; `validation_failed`: Validation failed */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `mfa_token_invalid`: MFA token not valid */
+            401: {
+                headers: {
+                    /** @description The challenge of RFC 6750, with `error` if a token was sent */
+                    "WWW-Authenticate"?: string;
+                    /** @description How many attempts are left, and the seconds until there are more: `"login";r=4;t=60` */
+                    RateLimit?: string;
+                    /** @description The limit: so many attempts, and the seconds of the first wait: `"login";q=5;w=60` */
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `https_required`: HTTPS required */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `factor_not_found`: Second factor not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: Request timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large`: Payload too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: Unsupported media type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_requests`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    /** @description How many attempts are left, and the seconds until there are more: `"login";r=4;t=60` */
+                    RateLimit?: string;
+                    /** @description The limit: so many attempts, and the seconds of the first wait: `"login";q=5;w=60` */
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Internal server error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `sms_unavailable`: No SMS is sent; `unavailable`: Service unavailable; `misconfigured`: Service misconfigured */
+            503: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sendStepUpCode: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "method": "sms"
+                 *     }
+                 */
+                "application/json": components["schemas"]["StepUpChallenge"];
+            };
+        };
+        responses: {
+            /** @description On its way */
+            202: {
+                headers: {
+                    /** @description How many attempts are left, and the seconds until there are more: `"login";r=4;t=60` */
+                    RateLimit?: string;
+                    /** @description The limit: so many attempts, and the seconds of the first wait: `"login";q=5;w=60` */
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "message": "Code sent"
+                     *     }
+                     */
+                    "application/json": {
+                        message: string;
+                    };
+                };
+            };
+            /** @description `malformed_json`: Malformed JSON; `input_missing`: No input data provided; `validation_failed`: Validation failed */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `token_missing`: Token is missing; `authorization_header_malformed`: Invalid authorization header format; `invalid_token`: Token validation failed; `token_expired`: Token validation failed; `invalid_customer`: Invalid customer */
+            401: {
+                headers: {
+                    /** @description The challenge of RFC 6750, with `error` if a token was sent */
+                    "WWW-Authenticate"?: string;
+                    /** @description How many attempts are left, and the seconds until there are more: `"login";r=4;t=60` */
+                    RateLimit?: string;
+                    /** @description The limit: so many attempts, and the seconds of the first wait: `"login";q=5;w=60` */
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `csrf_failed`: Cross-site request refused; `forbidden`: Unauthorized; `session_required`: Session required; `https_required`: HTTPS required */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `factor_not_found`: Second factor not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: Request timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large`: Payload too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: Unsupported media type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_requests`: Too many requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait */
+                    "Retry-After"?: string;
+                    /** @description How many attempts are left, and the seconds until there are more: `"login";r=4;t=60` */
+                    RateLimit?: string;
+                    /** @description The limit: so many attempts, and the seconds of the first wait: `"login";q=5;w=60` */
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Internal server error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Service unavailable; `sms_unavailable`: No SMS is sent; `misconfigured`: Service misconfigured */
             503: {
                 headers: {
                     /** @description Seconds to wait */

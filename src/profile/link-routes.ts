@@ -19,6 +19,7 @@ import {
 import { requireSession } from '../sessions/guard.ts'
 import { disown } from './disown.ts'
 import { undoEmailChange } from './undo-email.ts'
+import { UNDO_METHODS } from './undo-factor.ts'
 import { resendVerification, verifyEmail } from './verify-email.ts'
 
 export const linkRoutes = createRoutes()
@@ -85,7 +86,8 @@ const presentedWithFactor = body(
   z
     .strictObject({
       token: linkToken,
-      method: codeFields.method.optional(),
+      // No code goes to a telephone here: the person is not signed in.
+      method: z.enum(UNDO_METHODS).optional(),
       code: codeFields.code.optional(),
     })
     .superRefine((sent, context) => {

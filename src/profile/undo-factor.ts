@@ -13,6 +13,9 @@ import { Problem } from '../platform/problem.ts'
 import type { RequestScope } from '../platform/request-scope.ts'
 import { concludeLink } from './present-link.ts'
 
+/** Nobody is sent a code by SMS for a link: who has such a factor has recovery codes beside it. */
+export const UNDO_METHODS = ['totp', 'recovery_code'] as const
+
 /** What is presented beside the link, and what follows from it. */
 export interface FactorProof {
   /** It still is enough. */
@@ -49,8 +52,9 @@ function withoutCode(scope: RequestScope, linkPlace: Place, { id }: Owner): Fact
       const [[factors]] = await answered(
         db.batch([findSecondFactors(db, id), deleteAttempt(db, linkPlace.attempt.id, hasFactor(id))]),
       )
-      const methods = factors ? offeredMethods(factors) : []
-      if (methods.length > 0) throw new Problem('factor_code_missing', { members: { methods } })
+      const offered = factors ? offeredMethods(factors) : []
+      const methods = UNDO_METHODS.filter((method) => offered.includes(method))
+      if (offered.length > 0) throw new Problem('factor_code_missing', { members: { methods } })
       return concludeLink(scope, linkPlace, isUsed)
     },
   }
@@ -64,10 +68,10 @@ async function judgePresented(
 ): Promise<FactorProof> {
   const { db } = scope
   const attempt = beginFactorAttempt(scope, factorSubject(owner.id))
-  const [tally, taken, [factor], [recoveryCode]] = await answered(
+  const [tally, taken, [factor], [recoveryCode], [smsCode]] = await answered(
     db.batch([
       ...takePlace(db, attempt),
-      ...(await readCodeEvidence(db, owner.id, presented)),
+      ...(await readCodeEvidence(scope, owner.id, presented, 'undo')),
       // The token was right: from here on it is the code that is guessed at.
       deleteAttempt(db, linkPlace.attempt.id, sql`true`),
     ]),
@@ -78,7 +82,7 @@ async function judgePresented(
     await recordWrongCode(scope, place, { accountId: owner.id, method: presented.method, reason })
     throw new Problem('factor_code_invalid', { reason })
   }
-  const verdict = await judgeCode(scope, owner, presented, { factor, recoveryCode, failures })
+  const verdict = await judgeCode(scope, owner, presented, { factor, recoveryCode, smsCode, failures })
   if (!verdict.isRight) return fail(verdict.reason)
   return {
     condition: verdict.isUnused,

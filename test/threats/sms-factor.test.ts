@@ -174,8 +174,11 @@ describe('S63: a code', () => {
     const number = uniqueNumber()
     beforeRoundTrip(2, () => sql(change, john.id))
     expect((await offer(john, number)).status).toBe(status)
-    for (const table of ['factors', 'sms_sends', 'outbox_messages'])
+    for (const table of ['factors', 'sms_sends'])
       expect([table, await sql(`SELECT 1 FROM ${table} WHERE account_id = ?`, john.id)]).toEqual([table, []])
+    expect(
+      await sql("SELECT 1 FROM outbox_messages WHERE channel = 'sms' AND account_id = ?", john.id),
+    ).toEqual([])
     expect(textsTo(number)).toEqual([])
   })
 
