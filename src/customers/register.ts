@@ -37,7 +37,7 @@ const MAILS_WITHIN_SECONDS = 86_400
  */
 export async function registerCustomer(scope: RequestScope, registration: Registration): Promise<number> {
   const { db, facts } = scope
-  const { isRegistrationPrivate } = scope.settings
+  const isRegistrationPrivate = scope.settings.registration === 'private'
   const { password, ...person } = registration
   const emailCanonical = canonicalEmail(person.email) ?? ''
   const attempt = beginAttempt(scope, 'register', NOBODY)

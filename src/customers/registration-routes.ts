@@ -62,7 +62,7 @@ registrationRoutes.openapi(
       phoneNumber: input.phone_number ?? null,
     }
     const id = await registerCustomer(c.var.scope, { ...person, password: input.password })
-    return c.var.scope.settings.isRegistrationPrivate
+    return c.var.scope.settings.registration === 'private'
       ? c.json({ message: ACCEPTED }, 202)
       : c.json(showCustomer({ ...person, id }), 201)
   },

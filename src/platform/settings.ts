@@ -98,7 +98,7 @@ export interface Settings extends PostSettings {
   /** How long audit events are kept; 0 is for ever. */
   readonly auditRetentionDays: number
   /** Whether registration keeps to itself which addresses have accounts. */
-  readonly isRegistrationPrivate: boolean
+  readonly registration: 'open' | 'private'
   /** Of one address. */
   readonly registrationsPerMinute: number
   readonly signInAddressFailures: number
@@ -157,7 +157,7 @@ export function parseSettings(env: Record<string, unknown>): SettingsOutcome {
       freshAuthSeconds: vars.data.FRESH_AUTH_SECONDS,
       keyMaxAgeDays: vars.data.KEY_MAX_AGE_DAYS,
       auditRetentionDays: vars.data.AUDIT_RETENTION_DAYS,
-      isRegistrationPrivate: vars.data.REGISTRATION === 'private',
+      registration: vars.data.REGISTRATION,
       registrationsPerMinute: vars.data.REGISTRATIONS_PER_MINUTE,
       signInAddressFailures: vars.data.SIGN_IN_ADDRESS_FAILURES,
       signInAddressSeconds: vars.data.SIGN_IN_ADDRESS_SECONDS,
