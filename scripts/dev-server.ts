@@ -13,6 +13,7 @@ import { findDemoProgress, makeDemoData } from './demo-data.ts'
 import { claimPort, type DevOptions, localUrl, readDevOptions, sendsMail, USAGE } from './dev-options.ts'
 import { applyLocalMigrations, STATE_DIRECTORY_VARIABLE } from './local-migrations.mjs'
 import { pointLinksAt, writeMissingSecrets } from './local-secrets.mjs'
+import { printMailLinks } from './mail-links.ts'
 import { startWrangler, stopWrangler } from './wrangler.mjs'
 
 const START_MILLISECONDS = 120_000
@@ -66,7 +67,10 @@ function printBanner(url: string, accounts: Partial<DemoAccounts>): void {
     ['OpenAPI', `${url}/openapi.json`],
     ['Docs', `${url}/docs`],
   ]
-  rows.push(['Mails', sendsMail ? 'files under .wrangler/tmp/email' : 'this release sends none'])
+  rows.push([
+    'Mails',
+    sendsMail ? 'files under .wrangler/tmp/email; their links are printed here' : 'this release sends none',
+  ])
   for (const role of DEMO_ROLES) {
     const account = accounts[role]
     if (account) rows.push([`Demo ${role}`, `${account.email.padEnd(33)} ${account.password}`])
@@ -94,6 +98,7 @@ async function serve(options: DevOptions): Promise<void> {
     env: { ...process.env, [STATE_DIRECTORY_VARIABLE]: stateDirectory },
   })
   wrangler.once('exit', (code) => void stop(code || 1))
+  if (sendsMail) printMailLinks()
   printBanner(url, await provideDemo(options, url, waitUntilHealthy(url)))
 }
 
